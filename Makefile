@@ -1,0 +1,61 @@
+# Every command here works on a fresh Debian-like machine: what a target needs is set up first, once.
+#
+#   make serve      the example site at http://127.0.0.1:8080/
+#   make test       every test; make lint types: what must hold besides
+#   make campaign   the tests that search, for hours: SECONDS_EACH=600 make campaign
+#
+# PYTHON=/some/python3 chooses the Python (3.11 or newer); else it is the newest that is found.
+
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS :=
+SECONDS_EACH := 600
+
+.DELETE_ON_ERROR:
+.PHONY: serve test lint types check bench campaign setup clean help
+
+help:
+	@sed -n 's/^# \{0,1\}//p' Makefile | head -7
+
+serve: $(VENV)/.serve
+	$(BIN)/svc0 serve examples/site $(ARGS)
+
+# The last line of this is pytest's own summary.
+test: $(VENV)/.test setup
+	$(BIN)/python -m pytest -n auto $(ARGS)
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+
+types: $(VENV)/.test
+	$(BIN)/basedpyright
+
+check: lint types test
+
+bench: $(VENV)/.test setup
+	$(BIN)/python -m bench $(ARGS)
+
+campaign: $(VENV)/.test setup
+	SVC0_CAMPAIGN=$(SECONDS_EACH) $(BIN)/python -m pytest -n auto -m campaign $(ARGS)
+
+# The programs of others that tests use; quick when all is there.
+setup: $(VENV)/.serve
+	$(BIN)/python -m tools.setup_system
+
+clean:
+	rm -rf $(VENV) var build dist
+
+# `find-python` says what to install when there is none.
+$(BIN)/python:
+	@python=$$(PYTHON="$(PYTHON)" sh tools/find-python) && \
+	  echo "$$python -m venv $(VENV)" && "$$python" -m venv $(VENV)
+
+$(VENV)/.serve: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.test: pyproject.toml | $(VENV)/.serve
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
+	@touch $@
