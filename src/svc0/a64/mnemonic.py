@@ -1,0 +1,201 @@
+"""Mnemonics: names for rows of the manual, each row a diagram and its operands.
+
+A *form* is a diagram with the operands that fill it; a *row* is a form with the
+bits that tell one mnemonic from another of its shape put in.  A mnemonic called
+with operands looks for the row whose operands take them, encodes them at once,
+so that what does not fit is refused at its line, and writes the instruction to
+the open listing.  From the rows come the tests against other assemblers and the
+table in the manual.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from . import parts
+from .encoding import Diagram
+from .errors import AssemblyError, EncodingError
+from .listing import Instruction, listing, where
+from .operands import Fields, Operand, To, show
+from .places import Label, Place
+from .registers import x30
+
+MNEMONICS: dict[str, Mnemonic] = {}
+"""Every mnemonic by its name in the manual, for tests and documentation."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What an instruction does beyond what its operands say."""
+
+    reads: int = parts.NOTHING
+    writes: int = parts.NOTHING
+    clobbers: int = parts.NOTHING
+    also: tuple[Label, ...] = ()
+    ends: bool = False
+    sp: int = 0
+
+
+NO_EFFECT = Effect()
+
+
+class Form:
+    """A diagram, the operands that fill it, and what it does to the flags.
+
+    Where operands decide bits together (the place and the width of a bit field), ``finish`` makes the diagram's
+    fields of what the operands gave.
+    """
+
+    def __init__(
+        self,
+        diagram: str,
+        *operands: Operand,
+        reads: int = parts.NOTHING,
+        writes: int = parts.NOTHING,
+        finish: Callable[[Fields], Fields] | None = None,
+    ) -> None:
+        self.diagram, self.operands = diagram, operands
+        self.reads, self.writes, self.finish = reads, writes, finish
+
+
+def sizes(form: Callable[[int], Form]) -> list[Form]:
+    """The same form for 32 and for 64 bits; ``sf`` in its diagram is filled in."""
+    forms: list[Form] = []
+    for bits in (32, 64):
+        made = form(bits)
+        diagram = " ".join(
+            str(int(bits == 64)) if token in ("sf", "N=sf") else token
+            for token in made.diagram.split()
+        )
+        made.diagram = diagram
+        forms.append(made)
+    return forms
+
+
+class Row:
+    """One encoding of one mnemonic: what the manual gives a box to."""
+
+    def __init__(self, form: Form, bits: dict[str, int]) -> None:
+        self.diagram = Diagram(form.diagram)
+        self.operands = form.operands
+        self.bits = {name: bit for name, bit in bits.items() if name in self.diagram.fields}
+        self.reads, self.writes, self.finish = form.reads, form.writes, form.finish
+        if "cond" in self.diagram.fields:
+            self.reads |= parts.FLAGS
+        if self.bits.get("S"):
+            self.writes |= parts.FLAGS
+        self.place = next((o for o in form.operands if isinstance(o, To)), None)
+
+    def takes(self, values: tuple[Any, ...]) -> bool:
+        """Whether the values are of the kinds that stand here, whatever their size."""
+        if len(values) > len(self.operands):
+            return False
+        padded = values + (None,) * (len(self.operands) - len(values))
+        return all(
+            operand.takes(value) if value is not None else operand.optional
+            for operand, value in zip(self.operands, padded, strict=True)
+        )
+
+    def fill(self, values: tuple[Any, ...]) -> dict[str, int]:
+        """The fields of the diagram; EncodingError says which operand does not fit."""
+        fields = dict(self.bits)
+        padded = values + (None,) * (len(self.operands) - len(values))
+        for operand, value in zip(self.operands, padded, strict=True):
+            for name, number in operand.fields(value).items():
+                if fields.get(name, number) != number:
+                    raise EncodingError(f"{operand.show(value)} does not go with the other operands")
+                fields[name] = number
+        return self.finish(fields) if self.finish else fields
+
+    def reach(self, address: int, target: int, to: Place | Label) -> dict[str, int]:
+        """The fields that lead from an address to another."""
+        assert self.place, "only rows with a place are reached from"
+        return self.place.reach(address, target, to)
+
+    def show(self, name: str, values: tuple[Any, ...]) -> str:
+        """As the manual's assembly language writes it."""
+        shown = (
+            operand.show(value)
+            for operand, value in zip(self.operands, values, strict=False)
+            if value is not None
+        )
+        return f"{name} {', '.join(shown)}".rstrip()
+
+    @property
+    def syntax(self) -> str:
+        """The operands as the manual names them."""
+        return ", ".join(operand.syntax for operand in self.operands)
+
+    def examples(self, random: Random) -> Iterator[tuple[Any, ...]]:
+        """Operands that fit, without end: each operand's extremes first."""
+        if not self.operands:
+            while True:
+                yield ()
+        yield from zip(*(operand.examples(random) for operand in self.operands), strict=False)
+
+
+class Mnemonic:
+    """A name, and its rows; shapes derive from it and give the call its types."""
+
+    forms: Iterable[Form] = ()
+
+    def __init__(self, name: str, **bits: int) -> None:
+        self.name = name
+        self.rows = [Row(form, bits) for form in self.forms]
+        assert name not in MNEMONICS, f"{name} is there twice"
+        MNEMONICS[name] = self
+
+    def write(self, *values: Any, effect: Effect = NO_EFFECT) -> None:
+        """Write one instruction into the open listing."""
+        page = listing()
+        line, names = where(page)
+        while values and values[-1] is None:
+            values = values[:-1]
+        row, fields = self.choose(values)
+        to: Place | Label | None = None
+        reads, writes = row.reads | effect.reads, row.writes | effect.writes
+        for operand, value in zip(row.operands, values, strict=False):
+            reads |= operand.reads(value)
+            writes |= operand.writes(value)
+            if isinstance(operand, To):
+                to = operand.place(value)
+        if to is None:
+            self.encodes(row, fields, values)
+        clobbers = effect.clobbers
+        if page.moving_sp:  # a frame keeps and gives back what it need not know
+            unknown = (parts.KEPT | parts.written(x30)) & ~page.given
+            reads, clobbers, writes = reads & ~unknown, clobbers | writes & unknown, writes & ~unknown
+        page.write(
+            Instruction(
+                self.name, row, values, fields, reads, writes, clobbers, to,
+                effect.also, effect.ends, effect.sp, line, names,
+            )
+        )  # fmt: skip
+
+    def choose(self, values: tuple[Any, ...]) -> tuple[Row, dict[str, int]]:
+        """The first row that these operands fit, and what they fill in."""
+        refusal: AssemblyError | None = None
+        for row in self.rows:
+            if row.takes(values):
+                try:
+                    return row, row.fill(values)
+                except AssemblyError as error:
+                    refusal = refusal or error
+        written = f"{self.name} {', '.join(map(show, values))}".rstrip()
+        if refusal:
+            raise type(refusal)(f"{written}: {refusal}")
+        fits = "; ".join(f"{self.name} {row.syntax}" for row in self.rows)
+        raise EncodingError(f"{written}: no form takes these operands; there is {fits}")
+
+    def encodes(self, row: Row, fields: dict[str, int], values: tuple[Any, ...]) -> None:
+        """Refuse now what has no room, while the traceback still points at the line."""
+        try:
+            row.diagram.encode(fields)
+        except EncodingError as error:
+            raise EncodingError(f"{row.show(self.name, values)}: {error}") from None
+
+    def __repr__(self) -> str:
+        return self.name

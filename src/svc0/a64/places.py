@@ -1,0 +1,84 @@
+"""Places: what has an address once the image is laid out.
+
+A label is a place in a routine; data are constants, laid out read-only; a
+``Bss`` is memory that starts as zeros and takes no room in the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+__all__ = ["Bss", "Data", "Label", "Offsets", "Place"]
+
+
+class Place:
+    """Something with an address; routines are places too."""
+
+    name: str = ""
+
+
+class Label:
+    """A place in a routine; it is called what the routine's Python calls it."""
+
+    def __init__(self) -> None:
+        self.name = "a label"
+        self.index: int | None = None
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+class Data(Place, bytes):
+    """Constant bytes; ``adr(x0, CRLF)`` takes their address, ``len(CRLF)`` is their length.
+
+    Two constants with the same bytes are still two places.
+    """
+
+    align: int
+
+    def __new__(cls, content: bytes | Iterable[int] = b"", *, align: int = 8, name: str = "") -> Data:
+        self = super().__new__(cls, content)
+        assert align > 0, "alignment is a power of two"
+        assert align & align - 1 == 0, "alignment is a power of two"
+        self.align, self.name = align, name
+        return self
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __repr__(self) -> str:
+        return self.name or f"{len(self)} bytes of data"
+
+
+class Offsets(Place):
+    """A table of signed 32-bit distances from its own start to other places.
+
+    Images are position-independent and have no relocations, so a table cannot
+    hold addresses: load an entry with ``ldrsw`` and add the table's own address.
+    """
+
+    def __init__(self, places: Iterable[Place], *, name: str = "") -> None:
+        self.places, self.name, self.align = tuple(places), name, 4
+
+    def __len__(self) -> int:
+        return 4 * len(self.places)
+
+    def __repr__(self) -> str:
+        return self.name or "a table of offsets"
+
+
+class Bss(Place):
+    """So many bytes of memory that start as zeros, readable and writable."""
+
+    def __init__(self, size: int, *, align: int = 16, name: str = "") -> None:
+        assert size > 0, "memory that is not there has no address"
+        assert align & align - 1 == 0, "alignment is a power of two"
+        self.size, self.align, self.name = size, align, name
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __repr__(self) -> str:
+        return self.name or f"{self.size} bytes of bss"

@@ -1,0 +1,1 @@
+"""Images: what a kernel can start.  Layout, ELF, debug information."""
