@@ -1,0 +1,127 @@
+"""A server that runs somewhere: started on a free port, stopped by SIGTERM."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import platform
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from tests.tools import lacking, need_tool
+
+START_SECONDS: Final = 120
+STOP_SECONDS: Final = 60
+REPOSITORY: Final = Path(__file__).parents[2]
+
+Setting: TypeAlias = str | int
+
+MACHINES: Final = {
+    "model": "the reference itself, in Python: what proves these tests",
+    "emulator": "the emulator, with this host's sockets and files behind it",
+    "qemu": "qemu-aarch64",
+    "native": "this processor",
+    "kernel": "a Linux kernel of its own, in qemu-system-aarch64",
+}
+
+
+def machines_here() -> list[str]:
+    """What the tests run on when nobody says."""
+    if importlib.util.find_spec("svc0.build") is None:
+        return ["model"]
+    found = ["emulator"]
+    if shutil.which("qemu-aarch64"):
+        found.append("qemu")
+    if platform.system() == "Linux" and platform.machine() == "aarch64":
+        found.append("native")
+    return found
+
+
+def command(machine: str, site: Path, scratch: Path, options: Sequence[str] = ()) -> list[str]:
+    """What to run for a server of that site: the only place that knows how one is built."""
+    if machine == "model":
+        return [sys.executable, "-m", "tests.model.serve", str(site), "-p", "0", *options]
+    if machine == "kernel":
+        lacking("no test brings up a kernel of its own yet")
+    from svc0 import build  # pyright: ignore
+
+    image = scratch / "svc0"
+    image.write_bytes(build.executable(None))  # pyright: ignore
+    image.chmod(0o755)
+    before = {
+        "native": [],
+        "qemu": [need_tool("qemu-aarch64")] if machine == "qemu" else [],
+        "emulator": [sys.executable, "-m", "svc0.machine"],
+    }[machine]
+    return [*before, str(image), "-r", str(site), "-p", "0", "-b", "127.0.0.1", *options]
+
+
+@dataclass
+class Server:
+    """One that runs and has said where."""
+
+    process: subprocess.Popen[str]
+    address: tuple[str, int]
+    machine: str
+    log: list[str] = field(default_factory=list[str])
+    """What it printed on standard error."""
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.address[0]}:{self.address[1]}"
+
+
+@contextlib.contextmanager
+def start(
+    site: Path, machine: str | None = None, options: Sequence[str] = ()
+) -> Generator[Server, None, None]:
+    """Run a server of that site on a machine (the first that is here), and see it stop well."""
+    with tempfile.TemporaryDirectory() as scratch:
+        words = command(machine or machines_here()[0], site, Path(scratch), options)
+        with run(words, machine or machines_here()[0]) as server:
+            yield server
+
+
+@contextlib.contextmanager
+def run(words: Sequence[str], machine: str) -> Generator[Server, None, None]:
+    """The server that a command starts, from the line that says where to its end by SIGTERM."""
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY)
+    log: list[str] = []
+    said = threading.Event()
+
+    def read_log() -> None:
+        assert process.stderr is not None
+        with process.stderr:
+            for line in process.stderr:
+                log.append(line)
+                if re.search(r"http://[^/]+:\d+/", line):
+                    said.set()
+        said.set()
+
+    reader = threading.Thread(target=read_log)
+    reader.start()
+    try:
+        in_time = said.wait(START_SECONDS)
+        urls = re.findall(r"http://([^/]+):(\d+)/", "".join(log))
+        assert in_time, f"no word of where it listens in {START_SECONDS} s: {log}"
+        assert urls, f"the server did not say where it listens: {log}"
+        host, port = urls[0]
+        yield Server(process, (host.strip("[]"), int(port)), machine, log)
+        assert process.poll() is None, f"the server ended by itself ({process.poll()}): {log[-5:]}"
+        process.send_signal(signal.SIGTERM)
+        status = process.wait(STOP_SECONDS)
+        assert status == 0, f"SIGTERM ended the server with {status}: {log[-5:]}"
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        reader.join()
