@@ -1,0 +1,237 @@
+"""Calls: every system call the server makes, with its registers and its number.
+
+``calls.write()`` inside of a routine writes ``mov x8, 64; svc #0``.  The result
+is in x0: a count, a descriptor, 0, or -errno.  Linux keeps every other register;
+the declared loss (x0, x1, x8, x16 and the flags) is that of both kernels, so no
+register outlives a call on one platform only.
+
+Numbers: Linux include/uapi/asm-generic/unistd.h.
+"""
+
+from collections.abc import Callable
+from typing import Any, Never
+
+from svc0.a64 import *
+from svc0.a64 import parts
+
+DESTROYED = parts.written(x0, x1, x8, x16) | parts.FLAGS
+
+
+class SystemCall(Routine):
+    """A contract with the kernel, and the way in."""
+
+    def __init__(self, body: Callable[..., Any], linux: int) -> None:
+        super().__init__(body)
+        self.number = linux
+
+    def __call__(self, *arguments: Any, **options: Any) -> None:
+        assert not arguments and not options, "arguments of a system call go in registers"
+        mov(x8, self.number)
+        svc(0, self, DESTROYED)
+
+
+CALLS: dict[int, SystemCall] = {}
+"""Every call by its number on Linux, for whoever plays the kernel."""
+
+
+def syscall(*, linux: int) -> Callable[[Callable[..., Any]], SystemCall]:
+    """Declare a call: the body is empty, the signature is the contract."""
+
+    def declare(body: Callable[..., Any]) -> SystemCall:
+        assert linux not in CALLS, f"call {linux} is declared twice"
+        CALLS[linux] = SystemCall(body, linux)
+        return CALLS[linux]
+
+    return declare
+
+
+# --- files ------------------------------------------------------------------------
+
+
+@syscall(linux=56)
+def openat(directory: w0, path: x1, flags: w2, mode: w3) -> x0:
+    """Open a file by a path that is relative to a directory: a descriptor."""
+
+
+@syscall(linux=437)
+def openat2(directory: w0, path: x1, how: x2, size: x3) -> x0:
+    """Open a file under rules (struct open_how): a descriptor."""
+
+
+@syscall(linux=57)
+def close(file: w0) -> x0:
+    """Give a descriptor back."""
+
+
+@syscall(linux=80)
+def fstat(file: w0, stat: x1) -> x0:
+    """What is known of an open file, into a struct stat."""
+
+
+@syscall(linux=63)
+def read(file: w0, data: x1, size: x2) -> x0:
+    """Read up to size bytes: how many there were, 0 at the end."""
+
+
+@syscall(linux=64)
+def write(file: w0, data: x1, size: x2) -> x0:
+    """Write up to size bytes: how many were taken."""
+
+
+@syscall(linux=71)
+def sendfile(out: w0, file: w1, offset: x2, count: x3) -> x0:
+    """Send part of a file to a socket: how many bytes; the offset in memory moves on."""
+
+
+# --- sockets ----------------------------------------------------------------------
+
+
+@syscall(linux=198)
+def socket(family: w0, kind: w1, protocol: w2) -> x0:
+    """A new socket."""
+
+
+@syscall(linux=200)
+def bind(socket: w0, address: x1, size: w2) -> x0:
+    """Give a socket its address."""
+
+
+@syscall(linux=201)
+def listen(socket: w0, backlog: w1) -> x0:
+    """Let clients connect."""
+
+
+@syscall(linux=242)
+def accept4(socket: w0, address: x1, size: x2, flags: w3) -> x0:
+    """The next client: a socket, and where it comes from."""
+
+
+@syscall(linux=204)
+def getsockname(socket: w0, address: x1, size: x2) -> x0:
+    """The address a socket really has."""
+
+
+@syscall(linux=208)
+def setsockopt(socket: w0, level: w1, option: w2, value: x3, size: w4) -> x0:
+    """Set an option of a socket."""
+
+
+@syscall(linux=207)
+def recvfrom(socket: w0, data: x1, size: x2, flags: w3, address: x4, address_size: x5) -> x0:
+    """Receive up to size bytes: how many there were, 0 when the client is done."""
+
+
+@syscall(linux=206)
+def sendto(socket: w0, data: x1, size: x2, flags: w3, address: x4, address_size: w5) -> x0:
+    """Send up to size bytes: how many were taken."""
+
+
+@syscall(linux=210)
+def shutdown(socket: w0, how: w1) -> x0:
+    """End one direction of a connection."""
+
+
+# --- waiting ----------------------------------------------------------------------
+
+
+@syscall(linux=20)
+def epoll_create1(flags: w0) -> x0:
+    """A set of descriptors to wait for."""
+
+
+@syscall(linux=21)
+def epoll_ctl(epoll: w0, operation: w1, file: w2, event: x3) -> x0:
+    """Add a descriptor to the set, change what is waited for, or take it out."""
+
+
+@syscall(linux=22)
+def epoll_pwait(epoll: w0, events: x1, most: w2, milliseconds: w3, mask: x4, mask_size: x5) -> x0:
+    """Wait until something is ready: how many events."""
+
+
+@syscall(linux=85)
+def timerfd_create(clock: w0, flags: w1) -> x0:
+    """A descriptor that becomes readable when time is up."""
+
+
+@syscall(linux=86)
+def timerfd_settime(timer: w0, flags: w1, new: x2, old: x3) -> x0:
+    """Set when a timer goes off (struct itimerspec)."""
+
+
+@syscall(linux=74)
+def signalfd4(file: w0, mask: x1, mask_size: x2, flags: w3) -> x0:
+    """A descriptor that becomes readable when one of some blocked signals comes."""
+
+
+@syscall(linux=113)
+def clock_gettime(clock: w0, time: x1) -> x0:
+    """The time, into a struct timespec."""
+
+
+@syscall(linux=101)
+def nanosleep(time: x0, left: x1) -> x0:
+    """Sleep for a struct timespec."""
+
+
+# --- processes --------------------------------------------------------------------
+
+
+@syscall(linux=220)
+def clone(flags: x0, stack: x1, parent_id: x2, tls: x3, child_id: x4) -> x0:
+    """With the flags SIGCHLD and all else 0: fork.  0 in the child, its number in the parent."""
+
+
+@syscall(linux=260)
+def wait4(process: w0, status: x1, options: w2, usage: x3) -> x0:
+    """Which child ended, and how."""
+
+
+@syscall(linux=129)
+def kill(process: w0, signal: w1) -> x0:
+    """Send a signal."""
+
+
+@syscall(linux=172)
+def getpid() -> x0:
+    """The number of this process."""
+
+
+@syscall(linux=173)
+def getppid() -> x0:
+    """The number of the process that made this one."""
+
+
+@syscall(linux=134)
+def rt_sigaction(signal: w0, action: x1, old: x2, mask_size: x3) -> x0:
+    """Say what a signal does."""
+
+
+@syscall(linux=135)
+def rt_sigprocmask(how: w0, mask: x1, old: x2, mask_size: x3) -> x0:
+    """Block signals, or let them through."""
+
+
+@syscall(linux=167)
+def prctl(option: w0, a: x1, b: x2, c: x3, d: x4) -> x0:
+    """Change something about this process."""
+
+
+@syscall(linux=261)
+def prlimit64(process: w0, resource: w1, new: x2, old: x3) -> x0:
+    """Read and set a limit (struct rlimit64)."""
+
+
+@syscall(linux=123)
+def sched_getaffinity(process: w0, size: x1, mask: x2) -> x0:
+    """The CPUs a process may run on, as bits: how many bytes were written."""
+
+
+@syscall(linux=222)
+def mmap(address: x0, length: x1, protection: w2, flags: w3, file: w4, offset: x5) -> x0:
+    """Map memory: its address."""
+
+
+@syscall(linux=94)
+def exit_group(status: w0) -> Never:
+    """End the process."""
