@@ -1,0 +1,78 @@
+"""The emulator: an ARM64 processor and a Linux kernel, wherever there is Python.
+
+Unicorn translates the instructions and Python answers the system calls, with this computer's own
+files and sockets.  It is the machine of every host that is not ARM64 Linux, and everywhere the one
+that watches: it counts calls and instructions, and says what a fault was in words.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from .errors import Fault, Symbols
+from .host import HostWorld
+from .linux import Linux
+from .machine import Environment, Stream, environment, held
+from .process import Observer, Process
+
+
+class Emulator:
+    """Linux on ARM64, in this process."""
+
+    name = "emulator"
+
+    def __init__(self, symbols: Symbols | None = None, observers: Sequence[Observer] = ()) -> None:
+        self._symbols, self._observers = symbols, tuple(observers)
+
+    def describe(self) -> str:
+        return (
+            f"emulator: Unicorn {version('unicorn')} for the processor, "
+            f"Python {platform.python_version()} for the kernel"
+        )
+
+    def process(self, image: bytes, argv: Sequence[str], env: Environment = None) -> Process:
+        """One that is ready to run, for who wants to watch it."""
+        process = Process(image, Linux(), HostWorld(), symbols=self._symbols)
+        process.observers.extend(self._observers)
+        variables = {
+            os.fsencode(name): os.fsencode(value) for name, value in environment(env).items()
+        }
+        process.start([os.fsencode(argument) for argument in argv], variables)
+        return process
+
+    def exec(self, image: bytes, argv: Sequence[str], env: Environment = None) -> int:
+        """Run it here; a fault is told, and this process dies of it as the guest did."""
+        sys.stdout.flush()
+        process = self.process(image, argv, env)
+        try:
+            return process.run()
+        except Fault as fault:
+            process.world.complain(str(fault))
+            process.world.die(fault.signal)
+
+    def start(
+        self,
+        image: bytes,
+        argv: Sequence[str],
+        env: Environment = None,
+        *,
+        stdin: Stream = None,
+        stdout: Stream = None,
+        stderr: Stream = None,
+        cwd: str | None = None,
+    ) -> subprocess.Popen[bytes]:
+        with held(image) as (path, number):
+            return subprocess.Popen(
+                [sys.executable, "-m", "svc0.machine", "--machine", self.name, path, *argv],
+                env={**environment(env), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                cwd=cwd,
+                pass_fds=(number,),
+            )

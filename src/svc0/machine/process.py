@@ -1,0 +1,177 @@
+"""A process: a processor, its memory and its descriptors, from the first instruction to the last.
+
+A process stops at each system call and asks its personality, which asks its world; then it goes
+on.  It ends with a status, or with a `Fault`.  `step()` is one such round, for who wants to run
+several.
+"""
+
+from __future__ import annotations
+
+import errno
+import signal
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn, Protocol, TypeAlias
+
+from . import elf
+from .cpu import Cause, Cpu, Stop
+from .descriptors import Descriptors
+from .errors import Fault, Symbols
+from .memory import PAGE, READ, WRITE, Memory, page_down, page_up
+from .world import World
+
+# As qemu-user does, so that the addresses of the two can be compared.
+BASE = 0x55_0000_0000
+STACK_END, STACK_SIZE = 0x7F_FFFF_0000, 8 << 20
+MOST_DESCRIPTORS = 1 << 20
+
+SIGNALS = {
+    Cause.MEMORY: signal.SIGSEGV,
+    Cause.ILLEGAL: signal.SIGILL,
+    Cause.BREAKPOINT: signal.SIGTRAP,
+}
+
+Observer: TypeAlias = Callable[[str, tuple[int, ...], int], None]
+
+
+class Exit(BaseException):
+    """The guest wants to end.  Not an Exception: nothing on the way may take it for a failure."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class Personality(Protocol):
+    """What knows one platform: its numbers, its structs, its start of a process."""
+
+    def start(
+        self, process: Process, argv: Sequence[bytes], environment: Mapping[bytes, bytes]
+    ) -> None:
+        """Lay out what the first instruction finds on its stack."""
+        ...
+
+    def answer(self, process: Process) -> None:
+        """The processor has stopped behind an `svc`."""
+        ...
+
+
+class Process:
+    """A guest."""
+
+    def __init__(
+        self,
+        image: bytes,
+        personality: Personality,
+        world: World,
+        *,
+        base: int = BASE,
+        symbols: Symbols | None = None,
+    ) -> None:
+        self.elf = elf.parse(image)
+        self.personality, self.world, self.symbols = personality, world, symbols
+        self.cpu = Cpu()
+        self.memory = Memory(self.cpu)
+        self.descriptors = Descriptors(MOST_DESCRIPTORS)
+        self.observers: list[Observer] = []
+        self.bias = base if self.elf.movable else 0
+        self.heap = self.heap_end = page_up(self.bias + self.elf.end)
+        self._complaints: set[str] = set()
+        self._load()
+        for file in world.standard():
+            self.descriptors.add(file)
+
+    def start(self, argv: Sequence[bytes], environment: Mapping[bytes, bytes]) -> None:
+        self.memory.map(STACK_END - STACK_SIZE, STACK_SIZE, READ | WRITE, "stack")
+        self.personality.start(self, argv, environment)
+        self.cpu.pc = self.bias + self.elf.entry
+
+    def run(self) -> int:
+        """Until it ends; its status.  A fault is raised here, and in a forked process reported."""
+        try:
+            while True:
+                self.step()
+        except Exit as end:
+            self.world.exit(end.status)
+            return end.status
+        except Exception as error:
+            if not self.world.forked:
+                raise
+            # What the parent's Python would do with it is no business of the child.
+            known = isinstance(error, Fault)
+            self.world.complain(str(error) if known else traceback.format_exc())
+            self.world.die(error.signal if known else signal.SIGABRT)
+
+    def step(self) -> None:
+        """As far as the next system call, and that."""
+        stop = self.cpu.run()
+        if stop.cause is Cause.CALL:
+            self.personality.answer(self)
+        else:
+            self._fault(stop)
+
+    def observe(self, call: str, arguments: tuple[int, ...], result: int) -> None:
+        for observer in self.observers:
+            observer(call, arguments, result)
+
+    def complain(self, line: str) -> None:
+        """Say something about this guest to whoever runs it, once."""
+        if line not in self._complaints:
+            self._complaints.add(line)
+            self.world.complain(line)
+
+    def set_heap_end(self, end: int) -> int:
+        """What brk does: the end of the heap, moved there if that can be."""
+        if end >= self.heap:
+            old, new = page_up(self.heap_end), page_up(end)
+            if new > old:
+                in_the_way = self.memory.region(new - 1) or self.memory.region(old)
+                if in_the_way or new - self.heap > 1 << 32:
+                    return self.heap_end
+                self.memory.map(old, new - old, READ | WRITE, "heap")
+            elif new < old:
+                self.memory.unmap(new, old - new)
+            self.heap_end = end
+        return self.heap_end
+
+    def _load(self) -> None:
+        for number, segment in enumerate(self.elf.segments):
+            address = self.bias + segment.address
+            start, end = page_down(address), page_up(address + segment.memory_size)
+            self.memory.map(start, end - start, segment.permissions, f"segment {number}")
+            content = self.elf.content[segment.offset : segment.offset + segment.file_size]
+            self.memory.load(address, content)
+
+    def _fault(self, stop: Stop) -> NoReturn:
+        where = self.cpu.pc
+        word = self._word(where)
+        reason = stop.detail or {
+            Cause.ILLEGAL: "an instruction that this processor does not have",
+            Cause.BREAKPOINT: f"brk #{(word or 0) >> 5 & 0xFFFF}",
+        }.get(stop.cause, stop.cause.value)
+        place, registers = self.place(where), self.cpu.registers()
+        raise Fault(SIGNALS[stop.cause], reason, where, place, word, registers)
+
+    def _word(self, address: int) -> int | None:
+        try:
+            return self.memory.integer(address, 4)
+        except OSError as error:
+            if error.errno != errno.EFAULT:
+                raise
+            return None
+
+    def place(self, address: int) -> str:
+        """An address in the best words there are."""
+        found = self.symbols.locate(address - self.bias) if self.symbols else None
+        if found:
+            return found
+        region = self.memory.region(address)
+        if region is None:
+            return f"{address:#x}"
+        letters = "".join(
+            letter if region.permissions >> bit & 1 else "-" for bit, letter in enumerate("rwx")
+        )
+        return f"{address:#x} ({region.name} + {address - region.start:#x}, {letters})"
+
+
+assert STACK_END % PAGE == STACK_SIZE % PAGE == 0
