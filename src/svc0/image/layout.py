@@ -1,21 +1,33 @@
 """Layout: routines and data put at addresses, with every distance known.
 
 Only what is reached is laid out: the entry, what it calls, what those take the
-address of.  Three segments, each with its own rights and on pages of its own:
+address of.  There are three segments, each with its own rights and on pages of
+its own:
 
-    constants   read-only: the executable's headers come before them, then Data and Offsets
-    text        executable: routines, in order of first mention
-    zeros       writable: Bss, which takes no room in the file
+    in the file                     in memory, from the base up
 
-Segments lie a multiple of 64 KiB apart in memory, so that kernels with pages
-of 4, 16 and 64 KiB can all give them different rights.
+    0       headers ─┐              0          constants   read-only: headers, Data, Offsets
+            constants┘
+    0x3000  text                    0x1_3000   text        executable: routines
+                                    0x2_0000   zeros       writable: Bss; nothing in the file
+
+In the file, segments begin on pages of 4 KiB.  In memory they keep 64 KiB
+apart, so that kernels with pages of 4, 16 and 64 KiB can all give them
+different rights; the low 16 bits of an address and of its place in the file
+agree, because a kernel maps whole pages.
+
+The order is that of first mention, which Python decides and nothing else: the
+same source gives the same bytes.  Bss is put in order of size, so that ``adr``
+reaches the small variables however large the pools are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeAlias
 
 from svc0.a64 import AssemblyError, Bss, Data, Label, Offsets, Place, Platform, Routine
 from svc0.a64.contract import check
@@ -28,6 +40,18 @@ PAGE_MAX = 0x1_0000
 
 PAGE_MIN = 0x1000
 """The smallest: in the file, segments begin at multiples of it."""
+
+ROUTINE_ALIGN = 16
+"""Where routines begin, as compilers have it for these cores: a whole fetch of instructions."""
+
+OFFSET_MAX = 1 << 31
+"""How far apart the places of an Offsets table may be: its entries are signed words."""
+
+Listings: TypeAlias = dict[Routine, Listing]
+Addresses: TypeAlias = Mapping[Place, int]
+
+CALL_LANDINGS = ("bti c", "bti jc", "paciasp")
+JUMP_LANDINGS = ("bti j", "bti jc")
 
 
 @dataclass(frozen=True)
@@ -54,6 +78,9 @@ class Segment:
     content: bytes
     size: int
 
+    def __contains__(self, address: int) -> bool:
+        return self.address <= address < self.address + self.size
+
 
 @dataclass
 class Program:
@@ -61,7 +88,7 @@ class Program:
 
     entry: Routine
     platform: Platform
-    listings: dict[Routine, Listing]
+    listings: Listings
     constants: Segment
     text: Segment
     zeros: Segment
@@ -69,7 +96,7 @@ class Program:
 
     @cached_property
     def spots(self) -> dict[int, Spot]:
-        """Every instruction by its address."""
+        """Every instruction by its address, in the order of addresses."""
         return {
             address + 4 * n: Spot(address + 4 * n, routine, instruction)
             for routine, page in self.listings.items()
@@ -82,47 +109,90 @@ class Program:
         """In the order of their addresses."""
         return self.constants, self.text, self.zeros
 
+    @cached_property
+    def names(self) -> dict[Place, str]:
+        """What everything is called, in the order of addresses.
+
+        ``data.2`` is the second Data without a name of its own.
+        """
+        nameless: Counter[str] = Counter()
+        names: dict[Place, str] = {}
+        for place in sorted(self.addresses, key=lambda place: self.addresses[place]):
+            kind = type(place).__name__.lower()
+            nameless[kind] += not place.name
+            names[place] = place.name or f"{kind}.{nameless[kind]}"
+        return names
+
+    def size(self, place: Place) -> int:
+        """How many bytes a routine or data take."""
+        if isinstance(place, Routine):
+            return 4 * len(self.listings[place].instructions)
+        assert isinstance(place, Data | Offsets | Bss), "there are no other places"
+        return len(place)
+
 
 def lay_out(
     entry: Routine, platform: Platform = "linux", *, headers: int = 0, base: int = 0
 ) -> Program:
     """Assemble a routine and everything it needs.
 
-    ``headers`` bytes are left free before the constants; ``base`` is added to every
-    address.  A broken contract anywhere is an AssemblyError that lists all of them.
+    ``headers`` bytes are left free before the constants; ``base``, a multiple of 64 KiB, is
+    added to every address.  Mistakes anywhere are one AssemblyError that lists all of them.
     """
+    assert base % PAGE_MAX == 0, "what is aligned stays so wherever the base is"
     listings, places = reach(entry, platform)
-    broken = [what for page in listings.values() for what in check(page)]
-    broken += landings_missing(listings, places)
-    if broken:
-        raise AssemblyError("\n".join(broken))
+    constants = [p for p in places if isinstance(p, Data | Offsets)]
+    variables = sorted((p for p in places if isinstance(p, Bss)), key=len)
+    refuse(
+        [what for page in listings.values() for what in check(page)]
+        + [what for page in listings.values() for what in jumps_without_landing(page)]
+        + calls_without_landing(listings, places)
+        + too_aligned([*constants, *variables])
+    )
 
     addresses: dict[Place, int] = {}
-    constants = [p for p in places if isinstance(p, Data | Offsets)]
-    end = stack(base + headers, constants, addresses)
-    text_offset = up(end - base, PAGE_MIN)
-    text_address = up(end, PAGE_MAX) + text_offset % PAGE_MAX
-    address = text_address
-    for routine, page in listings.items():
-        addresses[routine] = address
-        address += 4 * len(page.instructions)
-    zeros_address = up(address, PAGE_MAX)
-    zeros_end = stack(zeros_address, [p for p in places if isinstance(p, Bss)], addresses)
+    constants_end = stack(base + headers, constants, addresses)
+    text_offset = up(constants_end - base, PAGE_MIN)
+    text_start = up(constants_end, PAGE_MAX) + text_offset % PAGE_MAX
+    text_end = line_up(text_start, listings, addresses)
+    zeros_start = up(text_end, PAGE_MAX)
+    zeros_end = stack(zeros_start, variables, addresses)
 
+    content = bytes(headers) + fill(base + headers, constants, addresses)
+    words = encode(text_start, listings, addresses)
+    zeros_offset = up(text_offset + len(words), PAGE_MIN)
     return Program(
         entry,
         platform,
         listings,
-        Segment("constants", base, 0, bytes(headers) + fill(base + headers, constants, addresses), end - base),
-        Segment("text", text_address, text_offset, encode(listings, addresses), address - text_address),
-        Segment("zeros", zeros_address, up(text_offset + address - text_address, PAGE_MIN), b"", zeros_end - zeros_address),
+        Segment("constants", base, 0, content, constants_end - base),
+        Segment("text", text_start, text_offset, words, text_end - text_start),
+        Segment("zeros", zeros_start, zeros_offset, b"", zeros_end - zeros_start),
         addresses,
-    )  # fmt: skip
+    )
 
 
-def reach(entry: Routine, platform: Platform) -> tuple[dict[Routine, Listing], dict[Place, None]]:
+def refuse(mistakes: Sequence[str]) -> None:
+    """One error for all of them, if there are any."""
+    if mistakes:
+        raise AssemblyError("\n".join(mistakes))
+
+
+def up(value: int, step: int) -> int:
+    """The next multiple of a step.
+
+    >>> up(1, 16), up(16, 16)
+    (16, 16)
+    """
+    return -(-value // step) * step
+
+
+# --- what there is ----------------------------------------------------------------
+
+
+def reach(entry: Routine, platform: Platform) -> tuple[Listings, dict[Place, None]]:
     """The listings of all routines that are reached, and the data, in order of first mention."""
-    listings: dict[Routine, Listing] = {}
+    listings: Listings = {}
     places: dict[Place, None] = {}
     queue: list[Place] = [entry]
     for place in queue:
@@ -137,8 +207,8 @@ def reach(entry: Routine, platform: Platform) -> tuple[dict[Routine, Listing], d
     return listings, places
 
 
-def landings_missing(listings: dict[Routine, Listing], places: Iterable[Place]) -> list[str]:
-    """Complaints about routines called by address that do not begin with a landing pad (BTI)."""
+def calls_without_landing(listings: Listings, places: Iterable[Place]) -> list[str]:
+    """Complaints about routines whose address is taken, without the pad that BTI asks for."""
     by_address = {p for table in places if isinstance(table, Offsets) for p in table.places}
     by_address |= {
         i.to
@@ -147,10 +217,36 @@ def landings_missing(listings: dict[Routine, Listing], places: Iterable[Place]) 
         if isinstance(i.to, Routine) and i.name in ("adr", "adrp")
     }
     return [
-        f"{r.at(page.instructions[0].line)}: {r}: its address is taken, so it must begin with bti.c() or a frame()"
+        f"{r.at(page.instructions[0].line)}: {r}: its address is taken, "
+        f"so it must begin with bti.c() or a frame()"
         for r, page in listings.items()
-        if r in by_address and page.instructions[0].name not in ("bti c", "bti jc", "paciasp")
+        if r in by_address and page.instructions and page.instructions[0].name not in CALL_LANDINGS
     ]
+
+
+def jumps_without_landing(page: Listing) -> list[str]:
+    """Complaints about labels that an indirect branch goes to, without the pad for jumps."""
+    code = page.instructions
+    return [
+        f"{page.routine.at(i.line)}: {i.text}: goes to {label}, which must begin with bti.j()"
+        for i in code
+        for label in i.also
+        for landing in code[label.index or 0 :][:1]
+        if landing.name not in JUMP_LANDINGS
+    ]
+
+
+def too_aligned(places: Iterable[Data | Offsets | Bss]) -> list[str]:
+    """Complaints about alignment that no kernel keeps when it moves an image."""
+    return [
+        f"{place!r}: aligned to {place.align}, but kernels move images by pages of {PAGE_MIN}: "
+        f"align to at most that, or leave room and align the address in the routine"
+        for place in places
+        if place.align > PAGE_MIN
+    ]
+
+
+# --- where it is ------------------------------------------------------------------
 
 
 def stack(start: int, places: Iterable[Data | Offsets | Bss], addresses: dict[Place, int]) -> int:
@@ -162,41 +258,78 @@ def stack(start: int, places: Iterable[Data | Offsets | Bss], addresses: dict[Pl
     return start
 
 
-def fill(start: int, places: Iterable[Data | Offsets], addresses: dict[Place, int]) -> bytes:
+def line_up(start: int, listings: Listings, addresses: dict[Place, int]) -> int:
+    """Give each routine the next address that routines begin at; the address after the last."""
+    for routine, page in listings.items():
+        start = up(start, ROUTINE_ALIGN)
+        addresses[routine] = start
+        start += 4 * len(page.instructions)
+    return start
+
+
+# --- what it holds ----------------------------------------------------------------
+
+
+def fill(start: int, places: Iterable[Data | Offsets], addresses: Addresses) -> bytes:
     """The bytes of constants from an address on."""
     content = bytearray()
     for place in places:
         content += bytes(addresses[place] - start - len(content))
-        if isinstance(place, Data):
-            content += place
-        else:
-            for target in place.places:
-                distance = addresses[target] - addresses[place]
-                content += distance.to_bytes(4, "little", signed=True)
+        content += place if isinstance(place, Data) else distances(place, addresses)
     return bytes(content)
 
 
-def encode(listings: dict[Routine, Listing], addresses: dict[Place, int]) -> bytes:
-    """The instructions of all routines, with every distance put in."""
-    words = bytearray()
+def distances(table: Offsets, addresses: Addresses) -> bytes:
+    """The entries of a table: how far each of its places is from the table's start."""
+    content = bytearray()
+    for place in table.places:
+        distance = addresses[place] - addresses[table]
+        if not -OFFSET_MAX <= distance < OFFSET_MAX:
+            raise AssemblyError(
+                f"{table!r}: {place!r} is {distance:+} bytes away, and an entry has 32 bits: "
+                f"make what lies between smaller"
+            )
+        content += distance.to_bytes(4, "little", signed=True)
+    return bytes(content)
+
+
+def encode(start: int, listings: Listings, addresses: Addresses) -> bytes:
+    """The instructions of all routines, with every distance put in.
+
+    Between routines are zeros, which is ``udf #0``: nothing goes there, and what does is a mistake
+    that shall stop at once, where a ``nop`` would slide into the next routine.
+    """
+    text = bytearray()
+    mistakes: list[str] = []
     for routine, page in listings.items():
-        start = addresses[routine]
+        address = addresses[routine]
+        text += bytes(address - start - len(text))
         for n, instruction in enumerate(page.instructions):
-            to = instruction.to
-            target = None
-            if isinstance(to, Label):
-                target = start + 4 * (to.index or 0)
-            elif to is not None:
-                target = addresses[to]
+            at = address + 4 * n
             try:
-                word = instruction.encode(start + 4 * n, target)
+                word = instruction.encode(at, aim(instruction.to, address, addresses))
             except AssemblyError as error:
-                where = routine.at(instruction.line)
-                raise AssemblyError(f"{where}: {instruction.text}: {error}") from None
-            words += word.to_bytes(4, "little")
-    return bytes(words)
+                where = f"{routine.at(instruction.line)}: {instruction.text}"
+                mistakes.append(f"{where}: {error}{advice(instruction)}")
+                word = 0
+            text += word.to_bytes(4, "little")
+    refuse(mistakes)
+    return bytes(text)
 
 
-def up(value: int, step: int) -> int:
-    """The next multiple of a step."""
-    return -(-value // step) * step
+def aim(to: Place | Label | None, start: int, addresses: Addresses) -> int | None:
+    """The address an instruction is about; labels count from the start of their routine."""
+    if isinstance(to, Label):
+        assert to.index is not None, "the contract's proof found every label"
+        return start + 4 * to.index
+    return None if to is None else addresses[to]
+
+
+def advice(instruction: Instruction) -> str:
+    """What to write instead of an instruction that does not reach."""
+    to = instruction.to
+    if instruction.name == "adr":
+        return f": write adrp(d, {to}) and add(d, d, lo12({to})), which reach 4 GiB"
+    if isinstance(to, Label) and instruction.name in ("tbz", "tbnz", "cbz", "cbnz"):
+        return f": branch over a b({to}) on the opposite condition, which reaches 128 MiB"
+    return ""
