@@ -12,6 +12,7 @@ input after the last answer, and nothing may come after that.
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -119,15 +120,20 @@ class Taken:
             await asyncio.sleep(0.0005)
 
 
+BUSY: Final = re.compile(
+    r"^ *\d+: \w+:(?P<local>\w+) \w+:(?P<remote>\w+) \w\w "
+    r"(?!0+:0+ )(?P<sending>\w+):(?P<receiving>\w+)",
+    re.MULTILINE,
+)
+
+
 def busy_connections(table: str) -> Iterator[tuple[int, int]]:
     """(Server's port, client's port) of what has bytes on the way, seen from either side."""
-    for line in table.splitlines()[1:]:
-        _, local, remote, _, queues, *_ = line.split()
-        sending, receiving = (int(part, 16) for part in queues.split(":"))
-        ports = int(local.split(":")[1], 16), int(remote.split(":")[1], 16)
-        if receiving:
+    for row in BUSY.finditer(table):
+        ports = int(row["local"], 16), int(row["remote"], 16)
+        if int(row["receiving"], 16):
             yield ports
-        if sending:
+        if int(row["sending"], 16):
             yield ports[::-1]
 
 
