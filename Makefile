@@ -42,7 +42,7 @@ campaign: $(VENV)/.test setup
 
 # The programs of others that tests use; quick when all is there.
 setup: $(VENV)/.serve
-	$(BIN)/python -m tools.setup_system
+	$(BIN)/python -m tests.system
 
 clean:
 	rm -rf $(VENV) var build dist

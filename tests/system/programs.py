@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tools.debian import Archive, UnavailableError, codename, host_architecture
+from tests.system.debian import Archive, UnavailableError, codename, host_architecture
 
 OPENAT2 = 9, 2  # the first QEMU whose user mode knows openat2
 

@@ -14,7 +14,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-VAR = Path(__file__).resolve().parent.parent / "var"
+VAR = Path(__file__).resolve().parents[2] / "var"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 SECONDS = 300  # for one command of apt; a mirror that needs longer is not to be had
 

@@ -1,7 +1,7 @@
 """The programs of others that the tests use: install what is missing, say what cannot be had.
 
-    python -m tools.setup_system            install what may be installed, then report
-    python -m tools.setup_system --check    only report
+    python -m tests.system            install what may be installed, then report
+    python -m tests.system --check    only report
 
 Packages of the distribution are installed with apt where that is allowed (as root, or with a
 sudo that asks for nothing).  What must not replace the machine's own is unpacked below ./var.
@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools import debian, kernel, programs
+from tests.system import debian, kernel, programs
 
 LOG = debian.VAR / "setup.log"
 

@@ -3,7 +3,7 @@
 qemu-system-aarch64 plays the machine, Debian's newest cloud kernel is the kernel, and the first
 file system, made here, holds a static busybox, the drivers of the network card, the image and a
 site.  Its /init brings the network up, runs the server, and turns the machine off when the
-server ends.  Kernel and busybox are fetched when wanted (tools/debian.py); none of their bytes
+server ends.  Kernel and busybox are fetched when wanted (debian.py); none of their bytes
 are kept in this repository.
 
     with boot(image, site, ["-r", "/site", "-p", "8080", "-b", "0.0.0.0"]) as machine:
@@ -23,8 +23,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.cpio import Cpio
-from tools.debian import Archive, UnavailableError
+from tests.system.cpio import Cpio
+from tests.system.debian import Archive, UnavailableError
 
 SECONDS_TO_BOOT = 120  # some 7 on an idle machine; tests share theirs
 PORT_INSIDE = 8080
