@@ -1,9 +1,11 @@
-"""Text: numbers, digits and names in a request.
+"""Text: numbers, digits and names in a request, and how they are written.
 
-Every routine here is a leaf: it takes text as an address and a length, calls
-nothing, writes no memory, and never reads a byte past the length — a request
-may lie flush against a page that is not there.  What cannot be read is a
-negative result; whoever called decides which status code that becomes.
+Every routine here takes text as an address and a length, and never reads a byte
+past the length — a request may lie flush against a page that is not there.
+What cannot be read is a negative result; whoever called decides which status
+code that becomes.  Those that write take the address to write to, and return
+the one after their last byte, so that a head is written by one call after the
+other; whoever called has made sure that there is room.
 """
 
 from svc0.a64 import *
@@ -13,6 +15,28 @@ TOO_LARGE = -2
 
 DIGITS_MAX = 18
 assert 10**DIGITS_MAX < 2**63, "any run of DIGITS_MAX digits is a positive x register"
+
+HEX_DIGITS_MAX = 8
+assert 16 ** (HEX_DIGITS_MAX + 1) < 2**63, "one digit too many can be seen before it is too late"
+
+DECIMAL_MAX = 20
+POWERS_OF_TEN = Data(b"".join((10**n).to_bytes(8, "little") for n in range(DECIMAL_MAX)))
+assert 10 ** (DECIMAL_MAX - 1) < 2**64 < 10**DECIMAL_MAX
+
+# A number of so many bits has bits * LOG10_OF_2 >> LOG10_SHIFT digits, or one more.
+LOG10_OF_2, LOG10_SHIFT = 1233, 12
+assert all(
+    len(str(2**bits - 1)) - 1 <= bits * LOG10_OF_2 >> LOG10_SHIFT <= len(str(2 ** (bits - 1)))
+    for bits in range(1, 65)
+)
+
+HEX_DIGITS = Data(b"0123456789abcdef")
+
+LOWER = 0x20
+assert ord("a") == ord("A") | LOWER
+
+Z = 4
+"""The flags of what is equal, as ``ccmp`` leaves them where it does not compare."""
 
 
 @routine
@@ -51,4 +75,312 @@ def parse_decimal(text: x0, length: x1) -> tuple[x0, x1]:
     here(done)
     mov(x0, value)
     mov(x1, count)
+    ret()
+
+
+@routine
+def parse_hex(text: x0, length: x1) -> tuple[x0, x1]:
+    """The hexadecimal number that text starts with, and how many digits it took.
+
+    No digits are zero; a number of more than HEX_DIGITS_MAX digits, after zeros, is TOO_LARGE.
+    All digits are counted in any case, so that what follows them can be judged first.
+
+    >>> parse_hex(b"1a;name=value", 13)
+    (26, 2)
+    """
+    value, count, char, digit, letter = x9, x10, x11, x12, x13
+    take, done = label(), label()
+
+    mov(value, 0)
+    mov(count, 0)
+
+    again = here()
+    cmp(count, length)
+    b.hs(done)
+    ldrb(char.w, [text, count])
+    sub(digit.w, char.w, ord("0"))
+    cmp(digit.w, 9)
+    b.ls(take)
+    orr(letter.w, char.w, LOWER)
+    sub(letter.w, letter.w, ord("a"))
+    cmp(letter.w, 5)
+    b.hi(done)
+    add(digit.w, letter.w, 10)
+
+    here(take)
+    add(count, count, 1)
+    tbnz(value, 63, again)  # it is TOO_LARGE already
+    orr(value, digit, value, lsl(4))
+    lsr(digit, value, 4 * HEX_DIGITS_MAX)
+    cbz(digit, again)
+    mov(value, TOO_LARGE)
+    b(again)
+
+    here(done)
+    mov(x0, value)
+    mov(x1, count)
+    ret()
+
+
+@routine
+def write_decimal(out: x0, number: x1) -> x0:
+    """Write an unsigned number, DECIMAL_MAX digits at most; the address after it.
+
+    >>> out = bytearray(4)
+    >>> end = write_decimal(out, 2026)
+    >>> out
+    bytearray(b'2026')
+    """
+    bits, powers, power, end, ten, rest, digit = x9, x10, x11, x12, x13, x14, x15
+
+    orr(bits, number, 1)  # zero has a digit too
+    clz(power, bits)
+    mov(digit, 64)
+    sub(digit, digit, power)
+    mov(power, LOG10_OF_2)
+    mul(digit, digit, power)
+    lsr(digit, digit, LOG10_SHIFT)  # this many digits, or one more
+    adr(powers, POWERS_OF_TEN)
+    ldr(power, [powers, digit, lsl(3)])
+    cmp(bits, power)
+    cinc(digit, digit, Condition.hs)
+    add(end, out, digit)
+    mov(x0, end)
+    del out
+    mov(ten, 10)
+
+    again = here()
+    udiv(rest, number, ten)
+    msub(digit, rest, ten, number)
+    add(digit.w, digit.w, ord("0"))
+    strb(digit.w, pre[end, -1])
+    mov(number, rest)
+    cbnz(number, again)
+    ret()
+
+
+@routine
+def write_hex(out: x0, number: x1) -> x0:
+    """Write an unsigned number in lower-case hexadecimal, 16 digits at most; the address after it.
+
+    >>> out = bytearray(2)
+    >>> end = write_hex(out, 0xBE)
+    >>> out
+    bytearray(b'be')
+    """
+    digits, shift, digit = x9, x10, x11
+
+    adr(digits, HEX_DIGITS)
+    orr(shift, number, 1)  # zero has a digit too
+    clz(shift, shift)
+    mov(digit, 63)
+    sub(shift, digit, shift)
+    and_(shift, shift, 0x3C)  # where the highest digit lies
+
+    again = here()
+    lsr(digit, number, shift)
+    and_(digit, digit, 15)
+    ldrb(digit.w, [digits, digit])
+    strb(digit.w, [out], 1)
+    subs(shift, shift, 4)
+    b.pl(again)
+    ret()
+
+
+@routine
+def copy(out: x0, text: x1, length: x2) -> x0:
+    """Copy bytes, 16 at a step; the address after the last that was written.
+
+    The two may overlap if out is the lower address: so bytes are moved down.
+
+    >>> out = bytearray(5)
+    >>> end = copy(out, b"index.html", 5)
+    >>> out
+    bytearray(b'index')
+    """
+    first, second = x9, x10
+    few, done = label(), label()
+    without_eight, without_four, without_two = label(), label(), label()
+
+    subs(length, length, 16)
+    b.lo(few)
+
+    again = here()
+    ldp(first, second, [text], 16)
+    stp(first, second, [out], 16)
+    subs(length, length, 16)
+    b.hs(again)
+
+    here(few)  # length is 16 too small now, which leaves its low four bits as they were
+    tbz(length, 3, without_eight)
+    ldr(first, [text], 8)
+    str_(first, [out], 8)
+
+    here(without_eight)
+    tbz(length, 2, without_four)
+    ldr(first.w, [text], 4)
+    str_(first.w, [out], 4)
+
+    here(without_four)
+    tbz(length, 1, without_two)
+    ldrh(first.w, [text], 2)
+    strh(first.w, [out], 2)
+
+    here(without_two)
+    tbz(length, 0, done)
+    ldrb(first.w, [text])
+    strb(first.w, [out], 1)
+
+    here(done)
+    ret()
+
+
+@routine
+def trim(text: x0, length: x1) -> tuple[x0, x1]:
+    """The text without spaces and tabs at both ends (OWS, RFC 9110 5.6.3): address, length.
+
+    >>> trim(b"  a b\\t", 6)[1]
+    3
+    """
+    char, last = x9, x10
+    back, done = label(), label()
+
+    again = here()
+    cbz(length, done)
+    ldrb(char.w, [text])
+    cmp(char.w, ord(" "))
+    ccmp(char.w, ord("\t"), Z, Condition.ne)
+    b.ne(back)
+    add(text, text, 1)
+    sub(length, length, 1)
+    b(again)
+
+    here(back)  # the first byte is none of them, so this ends there at the latest
+    sub(last, length, 1)
+    ldrb(char.w, [text, last])
+    cmp(char.w, ord(" "))
+    ccmp(char.w, ord("\t"), Z, Condition.ne)
+    b.ne(done)
+    mov(length, last)
+    b(back)
+
+    here(done)
+    ret()
+
+
+@routine
+def equal_folded(text: x0, length: x1, lower: x2, lower_length: x3) -> w0:
+    """1 if text is the same as lower but for the case of its ASCII letters, else 0.
+
+    >>> equal_folded(b"Keep-Alive", 10, b"keep-alive", 10)
+    1
+    """
+    char, folded, expected, offset = x9, x10, x11, x12
+    other, same = label(), label()
+
+    cmp(length, lower_length)
+    b.ne(other)
+
+    again = here()
+    cbz(length, same)
+    sub(length, length, 1)
+    ldrb(char.w, [text, length])
+    ldrb(expected.w, [lower, length])
+    sub(offset.w, char.w, ord("A"))
+    orr(folded.w, char.w, LOWER)
+    cmp(offset.w, 25)
+    csel(folded.w, folded.w, char.w, Condition.ls)
+    cmp(folded.w, expected.w)
+    b.eq(again)
+
+    here(other)
+    mov(w0, 0)
+    ret()
+
+    here(same)
+    mov(w0, 1)
+    ret()
+
+
+@routine
+def next_element(text: x0, length: x1) -> tuple[x0, x1, x2, x3]:
+    """The first element of a list, without whitespace around it, and what is left of the list.
+
+    Address and length of both.  Elements stand between commas (RFC 9110 5.6.1);
+    empty ones are skipped, so one without a length says that there was none.
+
+    >>> next_element(b", close , x", 11)[1::2]
+    (5, 3)
+    """
+    char, rest, left, size = x9, x2, x3, x10
+    begin, next_byte, at_comma, shorten, done = label(), label(), label(), label(), label()
+
+    here(begin)
+    mov(rest, text)
+    mov(left, length)
+    cbz(length, done)
+    ldrb(char.w, [text], 1)
+    sub(length, length, 1)
+    cmp(char.w, ord(","))
+    b.eq(begin)
+    cmp(char.w, ord(" "))
+    ccmp(char.w, ord("\t"), Z, Condition.ne)
+    b.eq(begin)
+    sub(text, text, 1)  # here it starts, with a byte that it also ends with at the latest
+
+    here(next_byte)
+    add(rest, rest, 1)
+    subs(left, left, 1)
+    b.eq(at_comma)
+    ldrb(char.w, [rest])
+    cmp(char.w, ord(","))
+    b.ne(next_byte)
+
+    here(at_comma)
+    sub(length, rest, text)
+
+    here(shorten)
+    sub(size, length, 1)
+    ldrb(char.w, [text, size])
+    cmp(char.w, ord(" "))
+    ccmp(char.w, ord("\t"), Z, Condition.ne)
+    b.ne(done)
+    mov(length, size)
+    b(shorten)
+
+    here(done)
+    ret()
+
+
+@routine
+def list_has(text: x0, length: x1, lower: x2, lower_length: x3) -> w0:
+    """1 if a list separated by commas has an element that is lower but for its case, else 0.
+
+    >>> list_has(b"Upgrade, Close", 14, b"close", 5)
+    1
+    """
+    rest, left, name, name_length = x19, x20, x21, x22
+
+    with frame(rest, left, name, name_length) as leave:
+        mov(rest, text)
+        mov(left, length)
+        mov(name, lower)
+        mov(name_length, lower_length)
+        del text, length, lower, lower_length
+
+        again = here()
+        mov(x0, rest)
+        mov(x1, left)
+        bl(next_element)
+        mov(rest, x2)
+        mov(left, x3)
+        mov(x9, x0)
+        mov(w0, 0)
+        cbz(x1, leave)
+        mov(x0, x9)
+        mov(x2, name)
+        mov(x3, name_length)
+        bl(equal_folded)
+        cbz(w0, again)
+
     ret()
