@@ -60,6 +60,13 @@ ALLOW: Final = b"GET, HEAD, OPTIONS"
 SENTENCE: Final = "\x00"
 """Stands in a model's body for the one sentence that the server's table may word as it likes."""
 
+HOW_A_PAGE_LOOKS: Final = (
+    '<meta name="viewport" content="width=device-width">'
+    '<meta name="color-scheme" content="light dark">\n'
+    "<style>body{font:1.1em/1.5 system-ui,sans-serif;"
+    "max-width:32em;margin:18vh auto;padding:0 1em}</style>\n"
+)
+
 FIELD_ORDER: Final = [
     b"Server",
     b"Date",
@@ -135,6 +142,7 @@ def error(status: int, now: int, request: Request | None, **fields: bytes) -> An
         body = (
             "<!DOCTYPE html>\n"
             f'<html lang="en"><meta charset="utf-8"><title>{title}</title>\n'
+            f"{HOW_A_PAGE_LOOKS}"
             f"<h1>{title}</h1><p>{SENTENCE}</p></html>\n"
         )
     named = {name.replace("_", "-").encode(): value for name, value in fields.items()}
