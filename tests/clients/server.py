@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from tests.system import kernel
 from tests.tools import lacking, need_tool
 
 START_SECONDS: Final = 120
@@ -50,8 +51,6 @@ def command(machine: str, site: Path, scratch: Path, options: Sequence[str] = ()
     """What to run for a server of that site: the only place that knows how one is built."""
     if machine == "model":
         return [sys.executable, "-m", "tests.model.serve", str(site), "-p", "0", *options]
-    if machine == "kernel":
-        lacking("no test brings up a kernel of its own yet")
     from svc0 import build  # pyright: ignore
 
     image = scratch / "svc0"
@@ -69,7 +68,7 @@ def command(machine: str, site: Path, scratch: Path, options: Sequence[str] = ()
 class Server:
     """One that runs and has said where."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | subprocess.Popen[bytes]
     address: tuple[str, int]
     machine: str
     log: list[str] = field(default_factory=list[str])
@@ -85,10 +84,27 @@ def start(
     site: Path, machine: str | None = None, options: Sequence[str] = ()
 ) -> Generator[Server, None, None]:
     """Run a server of that site on a machine (the first that is here), and see it stop well."""
+    if machine == "kernel":
+        with booted(site, options) as server:
+            yield server
+        return
     with tempfile.TemporaryDirectory() as scratch:
         words = command(machine or machines_here()[0], site, Path(scratch), options)
         with run(words, machine or machines_here()[0]) as server:
             yield server
+
+
+@contextlib.contextmanager
+def booted(site: Path, options: Sequence[str]) -> Generator[Server, None, None]:
+    """The server on a kernel of its own, which is turned off at the end: it sees no SIGTERM."""
+    need_tool("qemu-system-aarch64")
+    if kernel.find() is None:
+        lacking("there is no Linux kernel for ARM64: make setup")
+    from svc0 import build  # pyright: ignore
+
+    image = bytes(build.executable(None))  # pyright: ignore
+    with kernel.boot(image, site, [*kernel.ARGUMENTS, *options]) as machine:
+        yield Server(machine.process, ("127.0.0.1", machine.port), "kernel")
 
 
 @contextlib.contextmanager
