@@ -95,7 +95,8 @@ class Answer:
 
     @property
     def has_sentence(self) -> bool:
-        return SENTENCE.encode() in self.body
+        """Whether the body is the server's own; a file may hold the stand-in's byte too."""
+        return self.status >= 300 and SENTENCE.encode() in self.body
 
     def with_sentence(self, sentence: str) -> Answer:
         """The same with a real sentence, and the length that comes with it."""
