@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
 
 from .errors import Fault, Symbols
 from .host import HostWorld
@@ -69,10 +70,17 @@ class Emulator:
         with held(image) as (path, number):
             return subprocess.Popen(
                 [sys.executable, "-m", "svc0.machine", "--machine", self.name, path, *argv],
-                env={**environment(env), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                env=with_this_package(environment(env)),
                 stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,
                 cwd=cwd,
                 pass_fds=(number,),
             )
+
+
+def with_this_package(variables: dict[str, str]) -> dict[str, str]:
+    """The child shall run what runs here, installed or not."""
+    root = str(Path(__file__).parents[2])
+    paths = [root, *filter(None, [variables.get("PYTHONPATH")])]
+    return {**variables, "PYTHONPATH": os.pathsep.join(paths)}

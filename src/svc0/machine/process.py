@@ -92,7 +92,8 @@ class Process:
             while True:
                 self.step()
         except Exit as end:
-            self.world.exit(end.status)
+            if self.world.forked:
+                self.world.exit(end.status)
             return end.status
         except Exception as error:
             if not self.world.forked:
@@ -101,6 +102,8 @@ class Process:
             known = isinstance(error, Fault)
             self.world.complain(str(error) if known else traceback.format_exc())
             self.world.die(error.signal if known else signal.SIGABRT)
+        finally:
+            self.world.end()
 
     def step(self) -> None:
         """As far as the next system call, and that."""

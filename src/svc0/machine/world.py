@@ -267,11 +267,19 @@ class World(ABC):
     @abstractmethod
     def wait_child(self, process: int, *, hang: bool) -> Ended | None: ...
     @abstractmethod
-    def exit(self, status: int) -> None:
-        """A process that was forked ends here; the first one's caller learns the status."""
+    def exit(self, status: int) -> NoReturn:
+        """End a process that was forked; the first one returns to whoever ran it."""
+        raise NotImplementedError
 
     @abstractmethod
-    def die(self, signal: int) -> NoReturn: ...
+    def end(self) -> None:
+        """The guest is no more: leave Python as it was found."""
+
+    @abstractmethod
+    def die(self, signal: int) -> NoReturn:
+        """End this process as a signal does that nobody catches."""
+        raise NotImplementedError
+
     @abstractmethod
     def control(self, option: int, value: int, text: bytes) -> None:
         """What prctl is asked for, as far as it can be had."""

@@ -186,9 +186,10 @@ class HostWorld(World):
             return Ended(child, 0, os.WTERMSIG(status))
         return Ended(child, os.WEXITSTATUS(status), 0)
 
-    def exit(self, status: int) -> None:
-        if self._forked:
-            os._exit(status)
+    def exit(self, status: int) -> NoReturn:
+        os._exit(status)
+
+    def end(self) -> None:
         self._signals.end()
 
     def die(self, signal: int) -> NoReturn:

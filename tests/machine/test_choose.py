@@ -1,0 +1,54 @@
+"""Which machine there is, and what is said when it is not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import svc0
+from svc0.machine import NAMES, MachineError, choose, native
+
+from .guest import assemble
+
+
+def test_auto_is_native_or_the_emulator() -> None:
+    assert choose("auto").name == ("native" if native.is_there() else "emulator")
+
+
+def test_the_emulator_is_always_there() -> None:
+    machine = choose("emulator")
+    assert machine.name == "emulator"
+    assert machine.describe().startswith("emulator: Unicorn ")
+
+
+def test_no_such_machine() -> None:
+    with pytest.raises(MachineError, match="the machines are auto, native, qemu, emulator"):
+        choose("vax")
+    assert NAMES == ("auto", "native", "qemu", "emulator")
+
+
+def test_native_elsewhere_says_what_to_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    with pytest.raises(MachineError, match="use the emulator, or qemu"):
+        choose("native")
+
+
+def test_no_qemu_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(MachineError, match="apt install qemu-user"):
+        choose("qemu")
+
+
+def test_an_image_can_be_run_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = tmp_path / "image"
+    image.write_bytes(assemble('_start:\n say "here"\n ldr x0, [sp]\n system 94'))
+    command = [sys.executable, "-m", "svc0.machine", "--machine", "emulator", str(image)]
+    monkeypatch.setenv("PYTHONPATH", str(Path(svc0.__file__).parents[1]))
+    done = subprocess.run([*command, "name", "1", "2"], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (3, b"here", b"")
+    image.write_bytes(b"#!/bin/sh")
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (126, b"svc0: this is not an ELF executable\n")
