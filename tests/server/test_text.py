@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import string
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -131,3 +133,67 @@ def test_next_element(text: bytes) -> None:
 def test_list_has(text: bytes, wanted: bytes) -> None:
     expected = int(wanted in [element.lower() for element in elements(text)])
     assert under_test.list_has(text, len(text), wanted, len(wanted)) == expected
+
+
+def span(kind: frozenset[int], text: bytes) -> int:
+    """How many bytes of some kind a text starts with."""
+    return next((n for n, byte in enumerate(text) if byte not in kind), len(text))
+
+
+TOKEN = frozenset(b"!#$%&'*+-.^_`|~" + (string.digits + string.ascii_letters).encode())
+KINDS = {
+    under_test.token_length: TOKEN,
+    under_test.visible_length: frozenset(range(0x21, 0x7F)),
+    under_test.value_length: frozenset({9, *range(0x20, 0x7F), *range(0x80, 0x100)}),
+}
+
+
+@pytest.mark.parametrize("routine", KINDS, ids=str)
+def test_spans_know_every_byte(routine: Routine) -> None:
+    kind = KINDS[routine]
+    for byte in range(256):
+        for text in (bytes([byte]), b"a" * 17 + bytes([byte]) + b"a"):
+            assert routine(text, len(text)) == span(kind, text)
+
+
+@pytest.mark.parametrize("routine", KINDS, ids=str)
+def test_spans_of_every_length(routine: Routine) -> None:
+    """Every length, with every place for the byte that stops, and a second one behind it."""
+    for length in range(36):
+        assert routine(b"a" * length, length) == length
+        for at in range(length):
+            text = bytearray(b"a" * length)
+            text[at] = text[-1] = 0x7F
+            assert routine(bytes(text), length) == at
+
+
+@pytest.mark.parametrize("routine", KINDS, ids=str)
+@given(data=st.data(), tail=st.binary(max_size=40))
+def test_spans(routine: Routine, data: st.DataObject, tail: bytes) -> None:
+    kind = KINDS[routine]
+    text = bytes(data.draw(st.lists(st.sampled_from(sorted(kind)), max_size=70))) + tail
+    assert routine(text, len(text)) == span(kind, text)
+
+
+@pytest.mark.parametrize("routine", KINDS, ids=str)
+def test_spans_do_not_look_behind_the_length(routine: Routine) -> None:
+    """Bytes behind the length that would stop it, or would not, make no difference."""
+    with caller(routine) as machine:
+        for behind in b"a\x7f":
+            for length in range(36):
+                address = machine.place(b"a" * length + bytes([behind]) * 20)
+                assert machine.call(address, length) == length
+
+
+@given(text=st.binary(max_size=70), byte=st.integers(0, 255), more=st.integers(0, 70))
+def test_find_byte(text: bytes, byte: int, more: int) -> None:
+    text = text[:more] + bytes([byte]) * (more % 3) + text[more:]
+    assert under_test.find_byte(text, len(text), byte) == text.find(bytes([byte]))
+
+
+def test_find_byte_at_every_place() -> None:
+    for length in range(36):
+        assert under_test.find_byte(b"a" * length, length, ord("?")) == -1
+        for at in range(length):
+            text = b"a" * at + b"?" * (length - at)
+            assert under_test.find_byte(text, length, ord("?")) == at

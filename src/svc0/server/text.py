@@ -8,10 +8,13 @@ the one after their last byte, so that a head is written by one call after the
 other; whoever called has made sure that there is room.
 """
 
+from collections.abc import Callable
+
 from svc0.a64 import *
 
 INVALID = -1
 TOO_LARGE = -2
+NONE = -1
 
 DIGITS_MAX = 18
 assert 10**DIGITS_MAX < 2**63, "any run of DIGITS_MAX digits is a positive x register"
@@ -383,4 +386,220 @@ def list_has(text: x0, length: x1, lower: x2, lower_length: x3) -> w0:
         bl(equal_folded)
         cbz(w0, again)
 
+    ret()
+
+
+# --- many bytes at once ---------------------------------------------------------
+#
+# find_byte and its kin all ask how many bytes stand before the first of some kind.
+# They look at 16 bytes at a step.  Where fewer are left, the last step overlaps the
+# one before, whose bytes are known not to stop it; and where there were never 16,
+# a vector is put together from loads that overlap in the same way.
+
+STEP = 16
+
+
+def scan(text: X, length: X, stops: Callable[[], None]) -> Label:
+    """Macro: x0 = how many bytes stand before the first that stops; where none does, a label.
+
+    ``stops`` writes what makes all ones of v1's bytes for those of v0 that stop, else zeros;
+    v0 is its to use.  x9 to x13 are lost, and text and length are not.
+    """
+    at, last, mask = x9, x10, x11
+    some, few, more, none = label(), label(), label(), label()
+
+    subs(last, length, STEP)
+    b.lo(few)
+    mov(at, 0)
+
+    here(more)
+    ldr(v0.q, [text, at])
+    stops()
+    shrn(v1.b8, v1.h8, 4)  # four bits of each byte
+    fmov(mask, v1.d)
+    cbnz(mask, some)
+    add(at, at, STEP)
+    cmp(at, last)
+    b.ls(more)
+    cmp(at, length)
+    mov(at, last)
+    b.ne(more)
+    b(none)
+
+    here(few)
+    load_few(text, length, none)
+    mov(at, 0)
+    stops()
+    shrn(v1.b8, v1.h8, 4)
+    fmov(mask, v1.d)
+    mov(last, -1)
+    lsl(x12, length, 2)
+    lsl(last, last, x12)
+    bics(mask, mask, last)  # only bytes that are text
+    b.eq(none)
+
+    here(some)
+    rbit(mask, mask)
+    clz(mask, mask)
+    add(x0, at, mask, lsr(2))
+    return none
+
+
+def load_few(text: X, length: X, none: Label) -> None:
+    """Macro: v0 = up to 15 bytes of text, and anything behind them; or go where there are none.
+
+    x9 to x13 are lost.
+    """
+    first, last, behind = x11, x12, x13
+    eight, four, done = label(), label(), label()
+
+    tbnz(length, 3, eight)
+    tbnz(length, 2, four)
+    cbz(length, none)
+    ldrb(first.w, [text])
+    lsr(x9, length, 1)  # of one byte the first, of two the second, of three the middle one
+    ldrb(last.w, [text, x9])
+    lsl(x9, x9, 3)
+    lsl(last, last, x9)
+    orr(first, first, last)
+    sub(behind, length, 1)
+    ldrb(last.w, [text, behind])
+    lsl(behind, behind, 3)
+    lsl(last, last, behind)
+    orr(first, first, last)
+    fmov(v0.d, first)
+    b(done)
+
+    here(four)
+    sub(behind, length, 4)
+    ldr(first.w, [text])
+    ldr(last.w, [text, behind])
+    lsl(behind, behind, 3)
+    lsl(last, last, behind)
+    orr(first, first, last)
+    fmov(v0.d, first)
+    b(done)
+
+    here(eight)
+    sub(behind, length, 8)
+    ldr(v0.d, [text])
+    ldr(last, [text, behind])
+    lsl(behind, behind, 3)
+    neg(behind, behind)
+    lsr(last, last, behind)  # of 8 bytes this leaves all again, behind them
+    fmov(v0.d[1], last)
+
+    here(done)
+
+
+@routine
+def find_byte(text: x0, length: x1, byte: w2) -> x0:
+    """Where the first such byte is; NONE if there is none.
+
+    >>> find_byte(b"/index.html?q", 13, ord("?"))
+    11
+    """
+    dup(v2.b16, byte)
+
+    def stops() -> None:
+        cmeq(v1.b16, v0.b16, v2.b16)
+
+    none = scan(text, length, stops)
+    ret()
+
+    here(none)
+    mov(x0, NONE)
+    ret()
+
+
+@routine
+def visible_length(text: x0, length: x1) -> x0:
+    """How many bytes from the start are visible ASCII, 0x21 to 0x7E: what a target is made of.
+
+    >>> visible_length(b"/index.html HTTP/1.1", 20)
+    11
+    """
+    movi(v2.b16, 0x21)
+    movi(v3.b16, 0x7E - 0x21)
+
+    def stops() -> None:
+        sub(v0.b16, v0.b16, v2.b16)
+        cmhi(v1.b16, v0.b16, v3.b16)
+
+    none = scan(text, length, stops)
+    ret()
+
+    here(none)
+    mov(x0, length)
+    ret()
+
+
+@routine
+def value_length(text: x0, length: x1) -> x0:
+    """How many bytes from the start may stand in a field's value: HTAB, 0x20-0x7E, 0x80-0xFF.
+
+    >>> value_length(b"text/html; q=1\\r\\nHost: a", 23)
+    14
+    """
+    movi(v2.b16, ord("\t"))
+    movi(v3.b16, 0x20)
+    movi(v4.b16, 0x7F)
+
+    def stops() -> None:
+        cmeq(v5.b16, v0.b16, v2.b16)
+        cmhi(v1.b16, v3.b16, v0.b16)
+        bic(v1.b16, v1.b16, v5.b16)
+        cmeq(v5.b16, v0.b16, v4.b16)
+        orr(v1.b16, v1.b16, v5.b16)
+
+    none = scan(text, length, stops)
+    ret()
+
+    here(none)
+    mov(x0, length)
+    ret()
+
+
+TOKEN = frozenset(b"!#$%&'*+-.^_`|~" + bytes(range(ord("0"), ord("9") + 1))) | frozenset(
+    byte for letter in range(ord("A"), ord("Z") + 1) for byte in (letter, letter | LOWER)
+)
+"""tchar, RFC 9110 5.6.2."""
+
+TOKEN_HIGH = Data((1 << high if high < 8 else 0 for high in range(16)), align=STEP)
+TOKEN_LOW = Data(
+    (sum(1 << high for high in range(8) if high << 4 | low in TOKEN) for low in range(16)),
+    align=STEP,
+)
+"""A byte is one of a token if what its halves find in these two tables has a bit in common."""
+assert all(
+    (TOKEN_HIGH[byte >> 4] & TOKEN_LOW[byte & 15] != 0) == (byte in TOKEN) for byte in range(256)
+)
+
+
+@routine
+def token_length(text: x0, length: x1) -> x0:
+    """How many bytes from the start may stand in a token (RFC 9110 5.6.2), such as a field's name.
+
+    >>> token_length(b"Content-Length: 1", 17)
+    14
+    """
+    adr(x9, TOKEN_HIGH)
+    ldr(v2.q, [x9])
+    adr(x9, TOKEN_LOW)
+    ldr(v3.q, [x9])
+    movi(v4.b16, 15)
+
+    def stops() -> None:
+        ushr(v1.b16, v0.b16, 4)
+        and_(v0.b16, v0.b16, v4.b16)
+        tbl(v1.b16, v2.b16, v1.b16)
+        tbl(v0.b16, v3.b16, v0.b16)
+        and_(v1.b16, v1.b16, v0.b16)
+        cmeq(v1.b16, v1.b16, 0)
+
+    none = scan(text, length, stops)
+    ret()
+
+    here(none)
+    mov(x0, length)
     ret()
