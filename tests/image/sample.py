@@ -1,4 +1,4 @@
-"""A small program with one of everything: frames, macros, tables, variables, calls through addresses.
+"""A small program with one of everything: frames, a macro, tables, variables, calls by address.
 
 It ends with the exit status OK if every constant, distance and variable is what it should be.
 """

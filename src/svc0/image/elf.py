@@ -155,7 +155,7 @@ class Section:
 
 
 def mapped_sections(program: Program) -> list[Section]:
-    """The sections that the kernel maps."""
+    """The sections that the kernel maps; there need not be constants or variables."""
     constants, text, zeros = program.segments
     note = constants.address + PROPERTY_OFFSET
     first = constants.address + HEADERS
@@ -178,7 +178,7 @@ def mapped_sections(program: Program) -> list[Section]:
             align=16,
         ),
     ]  # fmt: skip
-    return sections if zeros.size else sections[:-1]
+    return [section for section in sections if section.size != 0]
 
 
 def symbol_sections(program: Program) -> list[Section]:
