@@ -283,6 +283,34 @@ def test_a_child_has_its_own_memory_and_shares_what_is_shared(name: str) -> None
 
 
 @every_machine
+def test_a_child_finds_its_number_where_the_c_library_wants_it(name: str) -> None:
+    source = f"""
+    {FORK}
+    _start:
+        adrp x20, memory
+        ldr x0, =0x1200011  // CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD
+        mov x1, #0
+        mov x2, #0
+        mov x3, #0
+        mov x4, x20
+        system 220
+        cbnz x0, parent
+        system 178          // gettid
+        ldr w1, [x20]
+        sub x0, x0, x1
+        system 94
+    parent:
+        wait_for_child
+        ldr w0, [x20, #128]
+        expect 0
+        ldr w0, [x20]
+        expect 0
+        leave 0
+    """
+    assert run(machine_named(name), source).status == 0
+
+
+@every_machine
 def test_the_end_of_a_child_is_an_event(name: str) -> None:
     source = f"""
     {QUEUE}

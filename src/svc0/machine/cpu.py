@@ -23,9 +23,6 @@ from unicorn.unicorn_py3.unicorn import Uc, UcError, uclib
 # Never the address of an instruction, since those are multiples of four.
 NOWHERE = (1 << 64) - 1
 
-# Exceptions as QEMU numbers them for ARM, which is what the interrupt hook is told.
-UNDEFINED, SUPERVISOR_CALL, BREAKPOINT = 1, 2, 7
-
 X = (
     *range(arm64.UC_ARM64_REG_X0, arm64.UC_ARM64_REG_X28 + 1),
     arm64.UC_ARM64_REG_X29,
@@ -59,6 +56,11 @@ class Stop:
     detail: str = ""
 
 
+# By exception, as QEMU numbers them for ARM and the interrupt hook is told.
+STOPS = {2: Stop(Cause.CALL), 7: Stop(Cause.BREAKPOINT)}
+UNDEFINED = Stop(Cause.ILLEGAL)
+
+
 class Cpu:
     """One ARM64 processor with every extension Unicorn has."""
 
@@ -66,7 +68,8 @@ class Cpu:
         self._uc = Uc(uc.UC_ARCH_ARM64, uc.UC_MODE_ARM)
         self._uc.ctl_set_cpu_model(arm64.UC_CPU_ARM64_MAX)
         self._stop: Stop | None = None
-        self._call = Registers(self._uc, (*X[:6], X[8]))
+        self._pc = 0
+        self._often = Often(self._uc)
         self.instructions = 0
         self._uc.hook_add(uc.UC_HOOK_INTR, self._interrupted)
         self._uc.hook_add(uc.UC_HOOK_MEM_INVALID, self._refused)
@@ -76,18 +79,21 @@ class Cpu:
         self._stop = None
         while self._stop is None:
             try:
-                self._uc.emu_start(self.pc, NOWHERE)
+                self._uc.emu_start(self._pc, NOWHERE)
             except UcError as error:
-                if self._stop is None:
-                    return Stop(Cause.ILLEGAL, str(error))
-            if self.pc == NOWHERE:
-                return Stop(Cause.MEMORY, f"jump to {NOWHERE:#x}, where there is no memory")
+                self._stop = self._stop or Stop(Cause.ILLEGAL, str(error))
+            self._pc = self._often.read()
+            if self._pc == NOWHERE:
+                self._stop = Stop(Cause.MEMORY, f"jump to {NOWHERE:#x}, where there is no memory")
         return self._stop
 
     def call(self) -> tuple[int, tuple[int, ...]]:
-        """What Linux calls look at: x8, and x0 to x5."""
-        *arguments, number = self._call.read()
-        return number, tuple(arguments)
+        """What Linux calls look at, as it was when the processor stopped: x8, and x0 to x5."""
+        return self._often.call()
+
+    def answer(self, result: int) -> None:
+        """What a call leaves in x0."""
+        self._often.write(result)
 
     def map(self, address: int, size: int, permissions: int, memory: int) -> None:
         """Let the guest see host memory (at the host's address `memory`)."""
@@ -120,11 +126,11 @@ class Cpu:
 
     @property
     def pc(self) -> int:
-        return self._uc.reg_read(arm64.UC_ARM64_REG_PC)
+        return self._pc
 
     @pc.setter
     def pc(self, address: int) -> None:
-        self._uc.reg_write(arm64.UC_ARM64_REG_PC, address)
+        self._pc = address
 
     @property
     def sp(self) -> int:
@@ -141,8 +147,7 @@ class Cpu:
         return {**general, "sp": self.sp, "pc": self.pc, "nzcv": flags >> 28}
 
     def _interrupted(self, _uc: Uc, exception: int, _data: Any) -> None:
-        causes = {SUPERVISOR_CALL: Cause.CALL, BREAKPOINT: Cause.BREAKPOINT}
-        self._stop = Stop(causes.get(exception, Cause.ILLEGAL))
+        self._stop = STOPS.get(exception, UNDEFINED)
         self._uc.emu_stop()
 
     def _refused(
@@ -153,21 +158,30 @@ class Cpu:
         return False
 
 
-class Registers:
-    """A few registers that are read together, and often: one call instead of one each."""
+class Often:
+    """The registers of every system call, without the bindings' detours: most of its time."""
 
-    def __init__(self, engine: Uc, numbers: tuple[int, ...]) -> None:
-        self._engine = engine
+    def __init__(self, engine: Uc) -> None:
+        numbers = (*X[:6], X[8], arm64.UC_ARM64_REG_PC)
+        self._engine = engine._uch  # pyright: ignore[reportPrivateUsage]
         self._count = len(numbers)
         self._numbers = (ctypes.c_int32 * self._count)(*numbers)
         self._values = (ctypes.c_uint64 * self._count)()
         start = ctypes.addressof(self._values)
-        self._places = (ctypes.c_void_p * self._count)(
-            *(start + 8 * place for place in range(self._count))
-        )
+        places = (ctypes.c_void_p * self._count)(*range(start, start + 8 * self._count, 8))
+        self._places = ctypes.cast(places, ctypes.POINTER(ctypes.c_void_p))
+        self._result = ctypes.c_uint64()
+        self._result_place = ctypes.c_void_p(ctypes.addressof(self._result))
 
-    def read(self) -> list[int]:
-        places = ctypes.cast(self._places, ctypes.POINTER(ctypes.c_void_p))
-        engine = self._engine._uch  # pyright: ignore[reportPrivateUsage]
-        uclib.uc_reg_read_batch(engine, self._numbers, places, self._count)
-        return self._values[:]
+    def read(self) -> int:
+        """All of them; the result is pc."""
+        uclib.uc_reg_read_batch(self._engine, self._numbers, self._places, self._count)
+        return self._values[self._count - 1]
+
+    def call(self) -> tuple[int, tuple[int, ...]]:
+        return self._values[6], tuple(self._values[:6])
+
+    def write(self, result: int) -> None:
+        """Into x0."""
+        self._result.value = result
+        uclib.uc_reg_write(self._engine, X[0], self._result_place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import tempfile
@@ -9,6 +10,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, Protocol, TypeAlias
 
+HIGH = 200
 Environment: TypeAlias = Mapping[str, str] | None
 Stream: TypeAlias = int | IO[bytes] | None
 
@@ -61,6 +63,13 @@ def on_disk(image: bytes) -> int:
         return os.open(path, os.O_RDONLY)
 
 
+def out_of_the_way(number: int) -> int:
+    """The same file by a number that no guest expects to get for its own."""
+    high = fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, HIGH)
+    os.close(number)
+    return high
+
+
 def write_all(number: int, content: bytes) -> None:
     while content:
         content = content[os.write(number, content) :]
@@ -69,7 +78,7 @@ def write_all(number: int, content: bytes) -> None:
 @contextmanager
 def held(image: bytes) -> Generator[tuple[str, int], None, None]:
     """A path for a child that is given the descriptor, and the descriptor."""
-    number = in_memory(image)
+    number = out_of_the_way(in_memory(image))
     try:
         os.lseek(number, 0, os.SEEK_SET)
         yield f"/dev/fd/{number}", number

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from .errors import MachineError
-from .machine import Environment, Stream, environment, held, in_memory
+from .machine import Environment, Stream, environment, held, in_memory, out_of_the_way
 
 PROGRAMS = "qemu-aarch64", "qemu-aarch64-static"
 
@@ -42,7 +42,7 @@ class Qemu:
 
     def exec(self, image: bytes, argv: Sequence[str], env: Environment = None) -> int:
         sys.stdout.flush()
-        number = in_memory(image)
+        number = out_of_the_way(in_memory(image))
         os.set_inheritable(number, True)
         os.execve(self._path, self._command(f"/dev/fd/{number}", argv), environment(env))
 

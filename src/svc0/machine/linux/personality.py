@@ -45,7 +45,7 @@ class Linux:
                 process.observe(found.name, arguments, 0)
                 raise
             process.observe(found.name, arguments, result)
-        process.cpu[0] = result
+        process.cpu.answer(result)
 
     def _answer(self, found: Call, process: Process, registers: tuple[int, ...]) -> int:
         try:

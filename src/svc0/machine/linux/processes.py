@@ -18,6 +18,8 @@ LIMITS = {
     for name, guest in linux.LIMITS.items()
     if hasattr(resources, name)
 }
+# What the C library's fork adds: where the child shall keep its number.
+FORK_MAY_ASK = linux.CLONE_CHILD_SETTID | linux.CLONE_CHILD_CLEARTID
 PASSED_ON = {linux.PR_SET_PDEATHSIG, linux.PR_SET_NAME, linux.PR_SET_NO_NEW_PRIVS}
 
 
@@ -27,14 +29,20 @@ def exit_group(process: Process, status: Int) -> NoReturn:
 
 
 @call("clone")
-def clone(process: Process, flags: Size, stack: Pointer) -> int:
+def clone(
+    process: Process, flags: Size, stack: Pointer, _parent: Pointer, _tls: Pointer, own: Pointer
+) -> int:
     """Only what fork is: a copy of everything, and SIGCHLD at its end."""
-    if flags != linux.CLONE_FORK:
+    if flags & ~FORK_MAY_ASK != linux.SIGNALS["SIGCHLD"]:
         process.complain(f"clone with flags {flags:#x} is not emulated: answered ENOSYS")
         raise failure(errno.ENOSYS)
     child = process.world.fork()
-    if child == 0 and stack:
-        process.cpu.sp = stack
+    if child == 0:
+        if stack:
+            process.cpu.sp = stack
+        if flags & linux.CLONE_CHILD_SETTID:
+            number = process.world.process()
+            process.memory.write(own, number.to_bytes(4, "little"))
     return child
 
 
