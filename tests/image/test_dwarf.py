@@ -73,6 +73,13 @@ def test_pyelftools_knows_the_line_of_each_instruction(dwarf: Any, program: Prog
     assert line_of_each(rows) == expected_lines(program)
 
 
+def test_addr2line_names_routine_and_line(image: Path, program: Program) -> None:
+    addresses = [*map(hex, program.spots)]
+    shown = ask("aarch64-linux-gnu-addr2line", "-f", "-e", image, *addresses).splitlines()
+    said = [(name, at.rpartition("/")[2]) for name, at in zip(shown[::2], shown[1::2], strict=True)]
+    assert said == [(program.names[spot.routine], spot.line) for spot in program.spots.values()]
+
+
 def test_far_lines_and_long_stretches() -> None:
     """Every way to encode a row: near, far, backwards, after many instructions of one line."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,6 +64,20 @@ def test_readelf_sees_symbols(tmp_path: Path) -> None:
 def test_readelf_has_no_complaint(image: Path) -> None:
     """``ask`` fails on whatever is said to stderr."""
     assert ask(READELF, "--all", "--lint", "--wide", image)
+
+
+def test_objdump_sees_instructions_and_traps(tmp_path: Path) -> None:
+    """Nothing in .text is data: a word is an instruction of a routine, or ``udf #0``."""
+    image = put(tmp_path, elf(sample.start, strip=False))
+    program = lay_out(sample.start, headers=HEADERS)
+    shown = ask("aarch64-linux-gnu-objdump", "-d", "-z", image)
+    words = dict(re.findall(r"^ +([0-9a-f]+):\t[0-9a-f]{8} \t(.*)$", shown, re.MULTILINE))
+    assert len(words) == program.text.size // 4
+    for address, text in words.items():
+        if int(address, 16) in program.spots:
+            assert not text.startswith((".", "udf"))
+        else:
+            assert text.split() == ["udf", "#0"]
 
 
 def test_lief_reads_the_same(image: Path) -> None:
