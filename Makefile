@@ -29,7 +29,7 @@ lint: $(VENV)/.test
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
 
-types: $(VENV)/.test
+types: $(VENV)/.test setup
 	$(BIN)/basedpyright
 
 check: lint types test

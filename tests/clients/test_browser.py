@@ -134,7 +134,7 @@ def test_missing_page_says_so(browser: Browser, example: str) -> None:
         assert page.text_content("h1") == "404 Not Found"
 
 
-LENGTH = 40  # seconds of video: the first half is red, the second blue
+LENGTH = 24  # seconds of video: the first half is red, the second blue
 VIDEO_PAGE = """
 <!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>video</title>
 <link rel="icon" href="data:,">
@@ -160,7 +160,7 @@ SEEK = """async (seconds) => {
 
 @pytest.fixture(scope="module")
 def video_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A page with a video of some 20 MB: noise, so that it does not become smaller."""
+    """A page with a video of more than 10 MB: noise, so that it does not become smaller."""
     site = tmp_path_factory.mktemp("video")
     (site / "index.html").write_text(VIDEO_PAGE)
     words = [str(need_tool("ffmpeg")), "-nostdin", "-loglevel", "error"]

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from ctypes.util import find_library
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,11 +25,16 @@ LOG = debian.VAR / "setup.log"
 
 @dataclass(frozen=True)
 class Program:
-    """A command and the distribution's package that brings it."""
+    """A command, or a library, and the distribution's package that brings it."""
 
-    command: str
+    name: str
     package: str
     use: str
+
+    def is_here(self) -> bool:
+        if self.name.startswith("lib"):
+            return find_library(self.name.removeprefix("lib")) is not None
+        return shutil.which(self.name) is not None
 
 
 @dataclass(frozen=True)
@@ -45,8 +51,11 @@ PROGRAMS = [
     Program("qemu-aarch64", "qemu-user", "runs the server on this machine's kernel"),
     Program("qemu-system-aarch64", "qemu-system-arm", "runs it on an ARM64 Linux kernel"),
     Program("aarch64-linux-gnu-as", "binutils-aarch64-linux-gnu", "tells how GNU as encodes"),
+    Program("readelf", "binutils", "reads the image"),
+    Program("llvm-readelf", "llvm", "reads the image with LLVM's eyes"),
     Program("gdb-multiarch", "gdb-multiarch", "reads the image's debug information"),
     Program("chromium", "chromium", "is a browser"),
+    Program("libatomic", "libatomic1", "is what the Node.js of Playwright needs"),
     Program("ffmpeg", "ffmpeg", "makes the video that the browser seeks in"),
     Program("curl", "curl", "is a client"),
     Program("wget", "wget", "mirrors a site"),
@@ -72,14 +81,14 @@ BESIDE = [
 
 
 def main(arguments: list[str]) -> int:
-    missing = [program for program in PROGRAMS if shutil.which(program.command) is None]
+    missing = [program for program in PROGRAMS if not program.is_here()]
     if missing and "--check" not in arguments:
         install([program.package for program in missing])
     lacking: list[str] = []
     for program in PROGRAMS:
-        if shutil.which(program.command) is None:
+        if not program.is_here():
             how = f"apt install {program.package}"
-            lacking.append(f"{program.command} ({program.use}): {how}")
+            lacking.append(f"{program.name} ({program.use}): {how}")
     for thing in BESIDE:
         if thing.find() is not None:
             continue
