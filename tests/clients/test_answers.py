@@ -6,18 +6,22 @@ reference itself must say is in tests/model/ and in tests/data/hostile/.
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 from typing import Final
 
 import pytest
 
 from tests.clients import drive, wire
 from tests.clients.compare import describe
-from tests.clients.server import Server
+from tests.clients.server import Server, start
 from tests.clients.sites import FULL_NAME, NOON, SECOND, SITE, TYPES
+from tests.model import site
 from tests.model.conditions import format_date
 from tests.model.conversation import converse
 from tests.model.respond import REASONS
+from tests.model.site import Directory, File
 
 NOW: Final = int(time.time())
 SIZE: Final = 10
@@ -484,6 +488,27 @@ def test_many_on_one_connection(server: Server) -> None:
 def test_thousandth_request_is_the_last(server: Server) -> None:
     requests = ask(b"/one.txt", method=b"HEAD") * 1001
     drive.agree(server, [drive.whole("1,001 requests", requests)], SITE)
+
+
+def test_what_may_not_be_opened(server: Server, tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may open everything")
+    shut = File(b"shut\n", NOON, forbidden=True)
+    root = Directory(
+        {
+            b"shut.txt": shut,
+            b"index": Directory({b"index.html": shut}),
+            b"directory": Directory({b"x.txt": File(b"x", NOON)}, forbidden=True),
+        }
+    )
+    site.write(root, tmp_path / "site")
+    paths = [b"/shut.txt", b"/index/", b"/index", b"/directory/x.txt", b"/directory/nowhere"]
+    trials = [drive.whole(path.decode(), ask(path)) for path in [*paths, b"/directory/", b"/"]]
+    try:
+        with start(tmp_path / "site", server.machine) as other:
+            drive.agree(other, trials, root)
+    finally:
+        (tmp_path / "site" / "directory").chmod(0o755)  # so that it can be removed
 
 
 def test_every_status_is_asked_for() -> None:

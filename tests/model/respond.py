@@ -67,6 +67,10 @@ HOW_A_PAGE_LOOKS: Final = (
     "max-width:32em;margin:18vh auto;padding:0 1em}</style>\n"
 )
 
+STYLE: Final = (
+    "body{font:1.1em/1.5 system-ui,sans-serif;max-width:32em;margin:18vh auto;padding:0 1em}"
+)
+
 FIELD_ORDER: Final = [
     b"Server",
     b"Date",
@@ -143,6 +147,9 @@ def error(status: int, now: int, request: Request | None, **fields: bytes) -> An
         body = (
             "<!DOCTYPE html>\n"
             f'<html lang="en"><meta charset="utf-8"><title>{title}</title>\n'
+            '<meta name="viewport" content="width=device-width">'
+            '<meta name="color-scheme" content="light dark">\n'
+            f"<style>{STYLE}</style>\n"
             f"{HOW_A_PAGE_LOOKS}"
             f"<h1>{title}</h1><p>{SENTENCE}</p></html>\n"
         )
