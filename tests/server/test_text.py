@@ -144,6 +144,7 @@ TOKEN = frozenset(b"!#$%&'*+-.^_`|~" + (string.digits + string.ascii_letters).en
 KINDS = {
     under_test.token_length: TOKEN,
     under_test.visible_length: frozenset(range(0x21, 0x7F)),
+    under_test.path_length: frozenset({*range(0x20, 0x7F), *range(0x80, 0x100)}),
     under_test.value_length: frozenset({9, *range(0x20, 0x7F), *range(0x80, 0x100)}),
 }
 

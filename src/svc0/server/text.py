@@ -560,6 +560,29 @@ def value_length(text: x0, length: x1) -> x0:
     ret()
 
 
+@routine
+def path_length(text: x0, length: x1) -> x0:
+    """How many bytes from the start are no controls (0x00-0x1F, 0x7F): what a file may be called.
+
+    >>> path_length(b"a b\\x7fc", 5)
+    3
+    """
+    movi(v2.b16, 0x20)
+    movi(v3.b16, 0x7F)
+
+    def stops() -> None:
+        cmhi(v1.b16, v2.b16, v0.b16)
+        cmeq(v0.b16, v0.b16, v3.b16)
+        orr(v1.b16, v1.b16, v0.b16)
+
+    none = scan(text, length, stops)
+    ret()
+
+    here(none)
+    mov(x0, length)
+    ret()
+
+
 TOKEN = frozenset(b"!#$%&'*+-.^_`|~" + bytes(range(ord("0"), ord("9") + 1))) | frozenset(
     byte for letter in range(ord("A"), ord("Z") + 1) for byte in (letter, letter | LOWER)
 )

@@ -1,0 +1,205 @@
+"""Targets, against the reference model, urllib and posixpath."""
+
+from __future__ import annotations
+
+import posixpath
+from urllib.parse import quote, unquote_to_bytes, urlsplit
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from svc0.machine.call import caller
+from svc0.server import target as under_test
+from svc0.server.limits import PATH_MAX
+from svc0.server.methods import Method
+from svc0.server.target import BAD_REQUEST, NOT_FOUND, TOO_LONG, Form
+from tests.model import target as model
+from tests.model.framing import split_authority
+from tests.model.head import Fault, Request
+
+PIECES = (
+    """
+    / // . .. /./ /../ /.. a b.html %2e %2E%2e %2f %2F %00 % %4 %zz %41 %25 %c3%a9 %0a %7f .well-known
+    %2ewell-known .git ~ + \\ : ;v=1
+""".split()
+    + ["x" * 255, "y" * 256]
+)
+
+HOST_PIECES = (
+    r"""
+    a example.org : 80 65535 65536 0000000000000000000000 [ ::1 ] %41 %4 @ _ ~ [v1.x] [] [::1] / é ? #
+""".split()
+    + ["\0"]
+)
+
+SCHEMES = [
+    b"http://",
+    b"https://",
+    b"HTTP://",
+    b"httpS://",
+    b"http:/",
+    b"ftp://",
+    b"httpss://",
+    b"",
+]
+OTHERS = [b"*", b"**", b"*?", b"a:80", b"[::1]:80", b":80", b"a:", b"a", b""]
+
+paths = st.lists(st.sampled_from(PIECES) | st.text("a./%2eF", max_size=3), max_size=12).map(
+    lambda parts: ("/" + "".join(parts)).encode()
+)
+hosts = st.lists(st.sampled_from(HOST_PIECES), max_size=5).map(
+    lambda parts: "".join(parts).encode("latin-1")
+)
+queries = st.sampled_from([b"", b"?", b"?a=/../b?c", b"#"])
+visible = st.text([chr(byte) for byte in range(0x21, 0x7F)], max_size=20).map(str.encode)
+absolute = st.tuples(st.sampled_from(SCHEMES), hosts, paths | st.just(b""), queries)
+origin = st.tuples(paths, queries)
+targets = origin.map(b"".join) | absolute.map(b"".join) | st.sampled_from(OTHERS) | visible
+
+
+def split(target: bytes, method: Method) -> tuple[int, bytes, bytes]:
+    """Form or minus a status, path, query."""
+    with caller(under_test.split) as machine:
+        form, path, path_length, query, query_length = machine.call(target, len(target), method)
+        return form, machine.read(path, path_length), machine.read(query, query_length)
+
+
+def expected_split(target: bytes, method: Method) -> tuple[int, bytes, bytes]:
+    request = Request(method.name.encode(), target, 1, ())
+    try:
+        found = model.read_target(request)
+    except Fault as fault:
+        return -fault.status, b"", b""
+    if found.path is None:
+        form = Form.AUTHORITY if method == Method.CONNECT else Form.ASTERISK
+        return form, b"", b""
+    form = Form.ORIGIN if target.startswith(b"/") else Form.ABSOLUTE
+    return form, found.path, found.query
+
+
+@given(target=targets, method=st.sampled_from(Method))
+def test_split(target: bytes, method: Method) -> None:
+    assert split(target, method) == expected_split(target, method)
+
+
+@given(target=targets)
+def test_split_is_what_urllib_splits(target: bytes) -> None:
+    form, path, query = split(target, Method.GET)
+    if form in (Form.ORIGIN, Form.ABSOLUTE):
+        # As an authority would be taken for one otherwise.
+        text = target.decode() if form == Form.ABSOLUTE else "http://a" + target.decode()
+        parts = urlsplit(text)
+        assert (parts.path or "/").encode() == path
+        assert parts.query.encode() == query[1:]
+
+
+@given(text=hosts | visible | st.binary(max_size=12))
+@example(b"a:" + b"0" * 70 + b"65535")
+@example(b"a:18446744073709551617")
+def test_host_valid(text: bytes) -> None:
+    parts = split_authority(text)
+    assert under_test.host_valid(text, len(text), 1) == int(parts is not None)
+    assert under_test.host_valid(text, len(text), 0) == int(parts is not None and parts[0] != b"")
+    lengths = (len(parts[0]), len(parts[1] or b"")) if parts else (-1, 0)
+    assert under_test.split_authority(text, len(text)) == lengths
+
+
+@pytest.mark.parametrize(
+    "around", [b"%b", b"a%bc", b"[%b]", b"[:%b:]", b"a:%b", b"a:1%b", b"%%4%b"]
+)
+def test_host_valid_knows_every_byte(around: bytes) -> None:
+    for byte in range(256):
+        text = around % bytes([byte])
+        expected = int(split_authority(text) is not None)
+        assert under_test.host_valid(text, len(text), 1) == expected
+
+
+def normalize(path: bytes) -> bytes | int:
+    """The normalized path, or minus a status."""
+    out = bytearray(b"\xff" * (PATH_MAX + 2))
+    length = under_test.normalize(out, path, len(path))
+    if length < 0:
+        return length
+    assert out[length] == 0
+    return bytes(out[:length])
+
+
+def expected_path(path: bytes) -> bytes | int:
+    try:
+        normal = model.normalize(model.decode(path))
+        model.judge_segments(normal)
+    except model.Refused as refused:
+        return -refused.status
+    joined = b"/".join(normal.segments)
+    return joined + b"/" if normal.is_directory and normal.segments else joined
+
+
+@given(path=paths)
+@example(b"/")
+@example(b"/a/..")
+@example(b"/" + b"a/" * 2047 + b"b")
+@example(b"/" + b"a/" * 2048)
+@example(b"/" + b"%61/" * 2040 + b"..")
+@example(b"/" + b"../" * 1000 + b"%2e%2e")
+def test_normalize(path: bytes) -> None:
+    assert normalize(path) == expected_path(path)
+
+
+@given(path=paths)
+def test_nothing_leaves_the_root(path: bytes) -> None:
+    """A third opinion, and what whoever opens the file relies on."""
+    found = normalize(path)
+    if isinstance(found, int):
+        assert found in (BAD_REQUEST, NOT_FOUND, TOO_LONG)
+        return
+    assert not found.startswith(b"/")
+    assert not {b".", b".."} & set(found.split(b"/"))
+    assert b"//" not in found
+    plain = posixpath.normpath(b"/" + unquote_to_bytes(path).lstrip(b"/"))
+    assert b"/" + found.rstrip(b"/") == plain
+    assert normalize(b"/" + quote(found).encode()) == found
+
+
+@pytest.mark.parametrize("size", [PATH_MAX - 1, PATH_MAX, PATH_MAX + 1, 2 * PATH_MAX])
+@pytest.mark.parametrize("piece", [b"a", b"%61", b"/", b"./", b"../"])
+def test_normalize_lengths(size: int, piece: bytes) -> None:
+    """A path is measured after its escapes are decoded, and before its dots are followed."""
+    decoded = len(unquote_to_bytes(piece))
+    path = b"/" + b"/x" * ((size - 1) % decoded // 2) + piece * ((size - 1) // decoded)
+    assert normalize(path) == expected_path(path)
+    assert normalize(b"/" + b"x/" * 50 + path[1:]) == expected_path(b"/" + b"x/" * 50 + path[1:])
+
+
+def test_normalize_says_first_what_is_first() -> None:
+    """Which refusal wins: the leftmost escape, then the length, then the segments."""
+    long = b"/" + b"a/" * PATH_MAX
+    assert normalize(b"/%2f%") == normalize(long + b"%2f%00") == NOT_FOUND
+    assert normalize(b"/%00%2f") == normalize(long + b"%%2f") == BAD_REQUEST
+    assert normalize(b"/.git" + long) == normalize(long + b"%01") == TOO_LONG
+    assert normalize(b"/.git/%01/../..") == b""
+
+
+@given(path=st.binary(max_size=40))
+def test_write_escaped(path: bytes) -> None:
+    expected = quote(path, safe="/" + model.LOCATION_SAFE).encode()
+    out = bytearray(len(expected))
+    assert under_test.write_escaped(out, path, len(path)) % 0x1000 == 0
+    assert out == expected
+
+
+def test_write_escaped_knows_every_byte() -> None:
+    text = bytes(range(256))
+    expected = quote(text, safe="/" + model.LOCATION_SAFE).encode()
+    out = bytearray(len(expected))
+    under_test.write_escaped(out, text, len(text))
+    assert out == expected
+
+
+@given(path=paths)
+def test_what_is_escaped_decodes_to_itself(path: bytes) -> None:
+    escaped = quote(path, safe="/").encode()
+    out = bytearray(len(path))
+    assert under_test.decoded_length(escaped, len(escaped)) == len(path) or b"\0" in path
+    assert under_test.decode(out, escaped, len(escaped)) % 0x1000 == 0
+    assert out == path
