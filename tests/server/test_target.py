@@ -18,20 +18,16 @@ from tests.model import target as model
 from tests.model.framing import split_authority
 from tests.model.head import Fault, Request
 
-PIECES = (
-    """
-    / // . .. /./ /../ /.. a b.html %2e %2E%2e %2f %2F %00 % %4 %zz %41 %25 %c3%a9 %0a %7f .well-known
-    %2ewell-known .git ~ + \\ : ;v=1
-""".split()
-    + ["x" * 255, "y" * 256]
-)
+SOME_PIECES = """
+    / // . .. /./ /../ /.. a b.html %2e %2E%2e %2f %2F %00 % %4 %zz %41 %25 %c3%a9 %0a %7f
+    .well-known %2ewell-known .git ~ + : ;v=1
+"""
+PIECES = [*SOME_PIECES.split(), "\\", "x" * 255, "y" * 256]
 
-HOST_PIECES = (
-    r"""
-    a example.org : 80 65535 65536 0000000000000000000000 [ ::1 ] %41 %4 @ _ ~ [v1.x] [] [::1] / é ? #
-""".split()
-    + ["\0"]
-)
+SOME_HOSTS = """
+    a example.org : 80 65535 65536 00000000000000000000 [ ::1 ] %41 %4 @ _ ~ [v1.x] [] [::1] / é ? #
+"""
+HOST_PIECES = [*SOME_HOSTS.split(), "\0"]
 
 SCHEMES = [
     b"http://",
