@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from svc0.a64 import *
-from svc0.image.elf import HEADERS, elf, executable
+from svc0.image.elf import HEADERS, elf
 from svc0.image.layout import lay_out
 from tests.image import sample
-from tests.image.tools import ask, put, run
+from tests.image.tools import ask, put, run, without_landing
 
 READELF = "readelf"
 PAGES = [[], ["-p", "4096"], ["-p", "16384"], ["-p", "65536"]]
@@ -148,14 +148,7 @@ def test_runs(image: Path, processor: Sequence[str], pages: Sequence[str]) -> No
 
 def test_bti_is_enforced(tmp_path: Path) -> None:
     """The note is read: without a landing pad, an indirect call is the end under ``-cpu max``."""
-
-    program = lay_out(sample.start, headers=HEADERS)
-    text, at = program.text, program.addresses[sample.square] - program.text.address
-    nop = (0xD503201F).to_bytes(4, "little")
-    for landing in (0, 32):  # paciasp at the start, autiasp before the end
-        assert program.spots[text.address + at + landing].instruction.name.endswith("iasp")
-        text.content = text.content[: at + landing] + nop + text.content[at + landing + 4 :]
-    image = put(tmp_path, executable(program))
+    image = put(tmp_path, without_landing())
     assert run(image, "-cpu", "cortex-a53").returncode == sample.OK
     assert run(image, "-cpu", "max").returncode == -signal.SIGILL
 
