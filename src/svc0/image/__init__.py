@@ -1,1 +1,11 @@
-"""Images: what a kernel can start.  Layout, ELF, debug information."""
+"""Images: what a kernel can start.
+
+    layout    routines and data at addresses, in three segments
+    symbols   what lies at an address, in the words of the source
+    sources   the Python files of a program, by names that are the same everywhere
+    elf       the executable for Linux
+    dwarf/    debug information: lines, names, frames
+
+It knows instructions and data, and nothing of the web or of what runs images.
+docs/images.md has the drawings, and how to debug one.
+"""
