@@ -25,6 +25,8 @@ PAGE = 0x1000
 # Where new mappings go.  Below 2**40, which every ARM64 processor can address.
 FIRST, LAST = 0x40_0000_0000, 0x7E_0000_0000
 LONGEST_STRING = 4096
+# A guest may reserve more than it will use, as it may on Linux.
+UNRESERVED = int(getattr(mmap, "MAP_NORESERVE", 0))
 
 __all__ = ["EXECUTE", "PAGE", "READ", "WRITE", "Memory", "Region", "page_down", "page_up"]
 
@@ -47,7 +49,7 @@ class Backing:
     def __init__(self, size: int, shared: bool) -> None:
         sharing = mmap.MAP_SHARED if shared else mmap.MAP_PRIVATE
         self.shared = shared
-        self._map = mmap.mmap(-1, size, flags=sharing | mmap.MAP_ANONYMOUS)
+        self._map = mmap.mmap(-1, size, flags=sharing | mmap.MAP_ANONYMOUS | UNRESERVED)
         self.view = memoryview(self._map)
         self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
 

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from ..world import SignalQueue, failure
-from .files import Flag, HostFile
+from .files import Flag
 
 # A fault of the processor in Python itself must end Python, not be taken for one of the guest's.
 NEVER_CAUGHT = {
@@ -173,6 +173,3 @@ class Queue(Flag, SignalQueue):
     def close(self) -> None:
         self._signals.forget(self)
         super().close()
-
-
-assert issubclass(Queue, HostFile)

@@ -59,9 +59,6 @@ class HostSocket(HostFile, Socket):
         count, _, happened, address = self._socket.recvmsg_into(into, 0, flags)
         return count, happened, None if address is None else plain(address)
 
-    def set_flags(self, flags: int) -> None:
-        super().set_flags(flags)
-
     def seek(self, offset: int, whence: int) -> int:
         raise failure(errno.ESPIPE)
 
