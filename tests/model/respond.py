@@ -67,10 +67,6 @@ HOW_A_PAGE_LOOKS: Final = (
     "max-width:32em;margin:18vh auto;padding:0 1em}</style>\n"
 )
 
-STYLE: Final = (
-    "body{font:1.1em/1.5 system-ui,sans-serif;max-width:32em;margin:18vh auto;padding:0 1em}"
-)
-
 FIELD_ORDER: Final = [
     b"Server",
     b"Date",
@@ -96,11 +92,8 @@ class Answer:
     body: bytes = b""
     bodiless: bool = False
     closes: bool = False
-
-    @property
-    def has_sentence(self) -> bool:
-        """Whether the body is the server's own; a file may hold the stand-in's byte too."""
-        return self.status >= 300 and SENTENCE.encode() in self.body
+    has_sentence: bool = False
+    """SENTENCE stands in the body; that of a file may hold the same bytes by itself."""
 
     def with_sentence(self, sentence: str) -> Answer:
         """The same with a real sentence, and the length that comes with it."""
@@ -147,14 +140,12 @@ def error(status: int, now: int, request: Request | None, **fields: bytes) -> An
         body = (
             "<!DOCTYPE html>\n"
             f'<html lang="en"><meta charset="utf-8"><title>{title}</title>\n'
-            '<meta name="viewport" content="width=device-width">'
-            '<meta name="color-scheme" content="light dark">\n'
-            f"<style>{STYLE}</style>\n"
             f"{HOW_A_PAGE_LOOKS}"
             f"<h1>{title}</h1><p>{SENTENCE}</p></html>\n"
         )
     named = {name.replace("_", "-").encode(): value for name, value in fields.items()}
-    return answer(status, now, fields={b"Content-Type": kind, **named}, body=body.encode())
+    made = answer(status, now, fields={b"Content-Type": kind, **named}, body=body.encode())
+    return replace(made, has_sentence=True)
 
 
 def respond_to_fault(fault: Fault, now: int) -> Answer:
