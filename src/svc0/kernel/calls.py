@@ -232,6 +232,11 @@ def mmap(address: x0, length: x1, protection: w2, flags: w3, file: w4, offset: x
     """Map memory: its address."""
 
 
+@syscall(linux=226)
+def mprotect(address: x0, length: x1, protection: w2) -> x0:
+    """Change what may be done with mapped memory."""
+
+
 @syscall(linux=94)
 def exit_group(status: w0) -> Never:
     """End the process."""

@@ -1,0 +1,544 @@
+"""Conversations: one client's bytes in, answers out, until both are used up.
+
+``advance`` goes from state to state (connection.py) as far as the bytes at hand
+allow, and stops where it has to wait for the client.  It never waits itself.
+"""
+
+from svc0.a64 import *
+from svc0.kernel import calls
+from svc0.kernel.constants import EPOLL_CTL_MOD, EPOLLIN, EPOLLOUT, SHUT_WR
+from svc0.kernel.errors import Errno
+from svc0.kernel.structs import EpollEvent
+
+from . import body
+from .connection import Buffer, Connection, State, Then, forget_request
+from .framing import Framing, judge
+from .limits import INPUT_MAX
+from .log import log_access
+from .pool import give_buffer, take_buffer
+from .request import Kind, field_value, parse
+from .response import BLOCKED, close_file, refuse, send
+from .routes import dispatch
+from .settings import SETTINGS, Settings
+from .text import copy, list_has
+from .workspace import Answer, Workspace
+
+WAIT = 0
+CLOSE = 1
+GO_ON = 2
+
+CLOSE_TOKEN = Data(b"close")
+KEEP_TOKEN = Data(b"keep-alive")
+
+LINGER_SECONDS = 2
+
+
+def set_deadline(connection: X, worker: X, field: int) -> None:
+    """Write: the connection has as many seconds as a setting says.  Uses x9 to x11."""
+    adr(x9, SETTINGS)
+    ldr(w9, [x9, field])
+    ldr(x10, [worker, Workspace.ticks])
+    add(x9, x9, x10)
+    str_(x9, [connection, Connection.deadline])
+
+
+def set_state(connection: X, state: State) -> None:
+    """Write: the connection's state.  Uses w9."""
+    mov(w9, state)
+    strb(w9, [connection, Connection.state])
+
+
+def add_then(connection: X, then: Then) -> None:
+    """Write: more of what happens after the answer.  Uses w9 and w10."""
+    ldrb(w9, [connection, Connection.then])
+    mov(w10, then)
+    orr(w9, w9, w10)
+    strb(w9, [connection, Connection.then])
+
+
+# --- receiving --------------------------------------------------------------------
+
+
+@routine
+def receive(connection: x27, worker: x28) -> x0:
+    """Take what the client sent: how many bytes, 0 at the end of its input, or -errno.
+
+    -ENOBUFS if no buffer is free.  What was used up makes room first.
+    """
+    have = label()
+
+    with frame() as leave:
+        ldr(x9, [connection, Connection.buffer])
+        cbnz(x9, have)
+        bl(take_buffer)
+        mov(x9, x0)
+        mov(x0, -Errno.ENOBUFS)
+        cbz(x9, leave)
+
+        here(have)
+        bl(make_room)
+        ldr(x9, [connection, Connection.buffer])
+        ldr(w10, [x9, Buffer.received])
+        add(x1, x9, int(Buffer.input))
+        add(x1, x1, x10)
+        mov(x2, INPUT_MAX)
+        sub(x2, x2, x10)
+        ldr(w0, [connection, Connection.socket])
+        mov(w3, 0)
+        mov(x4, 0)
+        mov(x5, 0)
+        calls.recvfrom()
+        tbnz(x0, 63, leave)
+        ldr(x9, [connection, Connection.buffer])
+        ldr(w10, [x9, Buffer.received])
+        add(w10, w10, w0)
+        str_(w10, [x9, Buffer.received])
+    ret()
+
+
+@routine
+def make_room(connection: x27) -> None:
+    """Move the bytes that still count to where they may begin: the start, or the end of the head."""
+    of, begin, keep = x19, x20, x21
+    of_body = label()
+
+    with frame(of, begin, keep) as leave:
+        ldr(of, [connection, Connection.buffer])
+        ldrb(w9, [connection, Connection.state])
+        cmp(w9, State.BODY)
+        b.eq(of_body)
+
+        # A head that came in part behind other requests is read anew, from the start.
+        ldr(keep.w, [of, Buffer.start])
+        cbz(keep, leave)
+        mov(begin, 0)
+        move_down(of, begin, keep)
+        str_(wzr, [of, Buffer.start])
+        mov(x0, of)
+        bl(forget_request)
+        b(leave)
+
+        here(of_body)
+        ldr(keep.w, [of, Buffer.cursor])
+        ldr(begin.w, [of, Buffer.request.head_end])
+        cmp(keep, begin)
+        b.eq(leave)
+
+        move_down(of, begin, keep)
+        str_(begin.w, [of, Buffer.cursor])
+        str_(begin.w, [of, Buffer.scanned])
+    ret()
+
+
+def move_down(buffer: X, begin: X, keep: X) -> None:
+    """Write: move the received bytes from ``keep`` on down to ``begin``."""
+    add(x9, buffer, int(Buffer.input))
+    ldr(w2, [buffer, Buffer.received])
+    sub(w2, w2, keep.w)
+    add(w10, w2, begin.w)
+    str_(w10, [buffer, Buffer.received])
+    add(x0, x9, begin)
+    add(x1, x9, keep)
+    bl(copy)
+
+
+# --- going on ---------------------------------------------------------------------
+
+
+@routine
+def advance(connection: x27, worker: x28) -> x0:
+    """Go on with the bytes at hand, until there is nothing to do but WAIT for the client, or CLOSE."""
+    again, in_head, in_body, answer, sending, refused, wait, done = (label() for _ in range(8))
+
+    with frame() as leave:
+        here(again)
+        ldrb(w9, [connection, Connection.state])
+        cmp(w9, State.BODY)
+        b.lo(in_head)
+        b.hi(sending)
+
+        here(in_body)
+        ldr(x0, [connection, Connection.buffer])
+        bl(body.drop)
+        tbnz(x0, 63, refused)
+        cbz(x0, wait)
+        b(answer)
+
+        here(in_head)
+        ldr(x0, [connection, Connection.buffer])
+        cbz(x0, wait)
+        bl(parse)
+        tbnz(x0, 63, refused)
+        cbz(x0, wait)
+        ldr(x0, [connection, Connection.buffer])
+        bl(judge)
+        tbnz(x0, 63, refused)
+        bl(decide_persistence)
+        bl(expect_body)
+        cbnz(w0, again)
+
+        here(answer)
+        bl(dispatch)
+        bl(start_sending)
+
+        here(sending)
+        bl(send)
+        tbnz(x0, 63, done)
+        cmp(x0, BLOCKED)
+        b.eq(wait)
+        bl(finish)
+        cmp(x0, GO_ON)
+        b.eq(again)
+        b(leave)
+
+        here(refused)
+        neg(w0, w0)
+        bl(refuse_reading)
+        b(sending)
+
+        here(done)  # the client is gone, or the file is shorter than it was
+        bl(log_access)
+        mov(x0, CLOSE)
+        b(leave)
+
+        here(wait)
+        bl(await_client)
+        mov(x0, WAIT)
+    ret()
+
+
+@routine
+def decide_persistence(connection: x27, worker: x28) -> None:
+    """Decide whether the connection stays open after the answer (RFC 9112, 9.3)."""
+    then, minor, served = w19, w20, w21
+    old, decided, keep = label(), label(), label()
+
+    with frame(then.x, minor.x, served.x) as leave:
+        ldr(x9, [connection, Connection.buffer])
+        ldrb(minor, [x9, Buffer.request.minor])
+        mov(then, Then.CLOSE)
+        adr(x0, CLOSE_TOKEN)
+        mov(x1, len(CLOSE_TOKEN))
+        bl(connection_lists)
+        cbnz(w0, decided)
+        mov(then, 0)
+        cbz(minor, old)
+
+        here(keep)
+        ldr(served, [connection, Connection.served])
+        adr(x9, SETTINGS)
+        ldr(w10, [x9, Settings.requests])
+        add(w11, served, 1)
+        cmp(w11, w10)
+        ldr(w12, [worker, Workspace.stopping])
+        ccmp(w12, 0, 0, Condition.lo)  # not equal, unless there are requests left
+        b.eq(decided)
+        mov(then, Then.CLOSE)
+        b(decided)
+
+        here(old)
+        mov(then, Then.CLOSE)
+        adr(x0, KEEP_TOKEN)
+        mov(x1, len(KEEP_TOKEN))
+        bl(connection_lists)
+        cbz(w0, decided)
+        mov(then, Then.SAY_KEPT)
+        b(keep)
+
+        here(decided)
+        strb(then, [connection, Connection.then])
+    ret()
+
+
+@routine
+def connection_lists(token: x0, size: x1, connection: x27) -> w0:
+    """1 if a Connection field of the request lists a token (in lower case), else 0."""
+    text, length, after = x19, x20, x21
+    none = label()
+
+    with frame(text, length, after) as leave:
+        mov(text, token)
+        mov(length, size)
+        mov(after, 0)
+
+        again = here()
+        ldr(x0, [connection, Connection.buffer])
+        mov(w1, Kind.CONNECTION)
+        mov(x2, after)
+        bl(field_value)
+        cbz(x0, none)
+        mov(after, x2)
+        mov(x2, text)
+        mov(x3, length)
+        bl(list_has)
+        cbz(w0, again)
+        b(leave)
+
+        here(none)
+        mov(w0, 0)
+    ret()
+
+
+@routine
+def expect_body(connection: x27, worker: x28) -> w0:
+    """1 if there is a body to be read before the answer, else 0.
+
+    A client that waits for 100 (Continue) is answered at once, and sends no body;
+    whether it will cannot be known, so the connection is closed after the answer.
+    """
+    waits, none = label(), label()
+
+    ldr(x10, [connection, Connection.buffer])
+    ldrb(w9, [x10, Buffer.request.framing])
+    cmp(w9, Framing.NONE)
+    b.eq(none)
+    ldrb(w9, [x10, Buffer.request.waits])
+    cbnz(w9, waits)
+    set_state(connection, State.BODY)
+    set_deadline(connection, worker, Settings.body_seconds)
+    mov(w0, 1)
+    ret()
+
+    here(waits)
+    mov(w9, Then.CLOSE | Then.LINGER)
+    strb(w9, [connection, Connection.then])
+
+    here(none)
+    mov(w0, 0)
+    ret()
+
+
+@routine
+def start_sending(connection: x27, worker: x28) -> None:
+    """An answer lies in the buffer: from here on it is sent."""
+    set_state(connection, State.SENDING)
+    set_deadline(connection, worker, Settings.send_seconds)
+    ldr(w9, [connection, Connection.served])
+    add(w9, w9, 1)
+    str_(w9, [connection, Connection.served])
+    ret()
+
+
+@routine
+def refuse_reading(status: w0, connection: x27, worker: x28) -> None:
+    """Answer what cannot be read: what follows it cannot be understood either, so this is the last answer."""
+    with frame() as leave:
+        mov(w9, Then.CLOSE | Then.LINGER)
+        strb(w9, [connection, Connection.then])
+        mov(w1, Answer(0))
+        bl(refuse)
+        bl(start_sending)
+    ret()
+
+
+# --- after an answer, and in between --------------------------------------------------
+
+
+@routine
+def finish(connection: x27, worker: x28) -> x0:
+    """An answer was sent whole: GO_ON with the next request, WAIT for the last bytes, or CLOSE."""
+    then, of = w19, x20
+    closing, linger, watched = label(), label(), label()
+
+    with frame(then.x, of) as leave:
+        bl(log_access)
+        bl(close_file)
+        ldr(of, [connection, Connection.buffer])
+        ldrb(then, [connection, Connection.then])
+        tbnz(then, bit(Then.CLOSE), closing)
+        ldr(w9, [worker, Workspace.stopping])
+        cbnz(w9, closing)
+
+        ldr(w9, [of, Buffer.cursor])
+        str_(w9, [of, Buffer.start])
+        mov(x0, of)
+        bl(forget_request)
+        strb(wzr, [connection, Connection.then])
+        set_state(connection, State.HEAD)
+        tbz(then, bit(Then.WRITABLE), watched)
+        mov(w0, EPOLLIN)
+        bl(watch)
+
+        here(watched)
+        mov(x0, GO_ON)
+        b(leave)
+
+        here(closing)
+        ldr(w9, [of, Buffer.cursor])
+        ldr(w10, [of, Buffer.received])
+        cmp(w9, w10)
+        b.lo(linger)
+        tbnz(then, bit(Then.LINGER), linger)
+        mov(x0, CLOSE)
+        b(leave)
+
+        here(linger)
+        bl(start_lingering)
+        mov(x0, WAIT)
+    ret()
+
+
+@routine
+def start_lingering(connection: x27, worker: x28) -> None:
+    """Say that nothing more will come, and drop what still does: closing now could destroy the answer."""
+    reading = label()
+
+    with frame() as leave:
+        ldr(w0, [connection, Connection.socket])
+        mov(w1, SHUT_WR)
+        calls.shutdown()
+        set_state(connection, State.LINGERING)
+        ldr(x9, [worker, Workspace.ticks])
+        add(x9, x9, LINGER_SECONDS + 1)
+        str_(x9, [connection, Connection.deadline])
+        ldrb(w9, [connection, Connection.then])
+        tbz(w9, bit(Then.WRITABLE), reading)
+        mov(w0, EPOLLIN)
+        bl(watch)
+
+        here(reading)
+    ret()
+
+
+@routine
+def await_client(connection: x27, worker: x28) -> None:
+    """Set the deadline for what is waited for, give an empty buffer back, ask for the right event."""
+    of = x19
+    sending, in_head, empty = label(), label(), label()
+
+    with frame(of) as leave:
+        ldrb(w9, [connection, Connection.state])
+        cmp(w9, State.SENDING)
+        b.eq(sending)
+        cmp(w9, State.HEAD)
+        b.ne(leave)
+
+        ldr(of, [connection, Connection.buffer])
+        cbz(of, empty)
+        ldr(w9, [of, Buffer.start])
+        ldr(w10, [of, Buffer.received])
+        cmp(w9, w10)
+        b.ne(in_head)
+        bl(give_buffer)
+
+        here(empty)
+        set_deadline(connection, worker, Settings.idle_seconds)
+        b(leave)
+
+        here(in_head)  # a part of a head: its time runs from its first byte
+        ldrb(w9, [connection, Connection.then])
+        tbnz(w9, bit(Then.STARTED), leave)
+        add_then(connection, Then.STARTED)
+        set_deadline(connection, worker, Settings.head_seconds)
+        b(leave)
+
+        here(sending)  # the client took less than all: it has its time anew
+        set_deadline(connection, worker, Settings.send_seconds)
+        ldrb(w9, [connection, Connection.then])
+        tbnz(w9, bit(Then.WRITABLE), leave)
+        add_then(connection, Then.WRITABLE)
+        mov(w0, EPOLLOUT)
+        bl(watch)
+    ret()
+
+
+@routine
+def watch(events: w0, connection: x27, worker: x28) -> None:
+    """Ask the kernel for other events of a connection than before."""
+    with frame(room=EpollEvent.size) as leave:
+        mov(x3, sp)
+        str_(events, [x3, EpollEvent.events])
+        str_(connection, [x3, EpollEvent.data])
+        mov(w1, EPOLL_CTL_MOD)
+        ldr(w0, [worker, Workspace.epoll])
+        ldr(w2, [connection, Connection.socket])
+        calls.epoll_ctl()
+    ret()
+
+
+# --- what a wake-up leads to --------------------------------------------------------
+
+
+@routine
+def wake(connection: x27, worker: x28) -> x0:
+    """Something happened to a connection: do what can be done, then WAIT or CLOSE."""
+    lingering, go_on, nothing, close = label(), label(), label(), label()
+
+    with frame() as leave:
+        ldrb(w9, [connection, Connection.state])
+        cbz(w9, nothing)  # it was closed by what happened before in the same batch
+        cmp(w9, State.SENDING)
+        b.eq(go_on)
+        b.hi(lingering)
+        bl(receive)
+        cmp(x0, 0)
+        b.gt(go_on)
+        cmn(x0, Errno.EAGAIN)
+        b.ne(close)
+        bl(await_client)
+
+        here(nothing)
+        mov(x0, WAIT)
+        b(leave)
+
+        here(lingering)
+        bl(drop_rest)
+        b(leave)
+
+        here(go_on)
+        bl(advance)
+        b(leave)
+
+        here(close)
+        mov(x0, CLOSE)
+    ret()
+
+
+@routine
+def drop_rest(connection: x27, worker: x28) -> x0:
+    """Read what still comes after the last answer, and forget it: WAIT for more, or CLOSE at its end."""
+    more, close = label(), label()
+
+    with frame() as leave:
+        ldr(x1, [connection, Connection.buffer])
+        add(x1, x1, int(Buffer.input))
+        mov(x2, INPUT_MAX)
+        ldr(w0, [connection, Connection.socket])
+        mov(w3, 0)
+        mov(x4, 0)
+        mov(x5, 0)
+        calls.recvfrom()
+        cmp(x0, 0)
+        b.eq(close)
+        b.gt(more)
+        cmn(x0, Errno.EAGAIN)
+        b.ne(close)
+
+        here(more)
+        mov(x0, WAIT)
+        b(leave)
+
+        here(close)
+        mov(x0, CLOSE)
+    ret()
+
+
+@routine
+def expire(connection: x27, worker: x28) -> x0:
+    """A connection took too long: 408 for a request that has begun, else CLOSE; leaves WAIT or CLOSE."""
+    close = label()
+
+    with frame() as leave:
+        ldrb(w9, [connection, Connection.state])
+        cmp(w9, State.BODY)
+        b.hi(close)
+        ldr(x9, [connection, Connection.buffer])
+        cbz(x9, close)
+        mov(w0, 408)
+        bl(refuse_reading)
+        bl(advance)
+        b(leave)
+
+        here(close)
+        mov(x0, CLOSE)
+    ret()

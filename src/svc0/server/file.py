@@ -1,0 +1,197 @@
+"""Files: finding what a path names below the root, and never anything else.
+
+The kernel itself is asked not to leave the root and to follow no symbolic link
+(openat2, Linux 5.6).  A kernel without that call, or a container that forbids
+it, gets the path walked: one component at a time, each opened with O_NOFOLLOW
+from the one before.
+"""
+
+from svc0.a64 import *
+from svc0.kernel import calls
+from svc0.kernel.constants import (
+    O_CLOEXEC,
+    O_DIRECTORY,
+    O_NOCTTY,
+    O_NOFOLLOW,
+    O_NONBLOCK,
+    O_PATH,
+    O_RDONLY,
+    RESOLVE_BENEATH,
+    RESOLVE_NO_MAGICLINKS,
+    RESOLVE_NO_SYMLINKS,
+)
+from svc0.kernel.errors import Errno
+from svc0.kernel.structs import OpenHow
+
+from .workspace import Workspace
+
+OPEN_FLAGS = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_NOFOLLOW
+WALK_FLAGS = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+RESOLVE = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS
+
+TRIES_MAX = 8
+"""How often to ask again when a rename somewhere made the kernel unsure (EAGAIN)."""
+
+HERE = Data(b".\0")
+
+
+@routine
+def open_beneath(path: x0, extra: w1, worker: x28) -> x0:
+    """Open what a path (ends with NUL, relative, without dots) names below the root.
+
+    ``extra`` are flags besides: O_DIRECTORY or 0.  Leaves a descriptor, or -errno.
+    """
+    name, tries, more = x19, x20, x21
+    walk, again = label(), label()
+
+    ldrb(w9, [path])
+    adr(x10, HERE)
+    cmp(w9, 0)
+    csel(path, x10, path, Condition.eq)
+
+    with frame(name, tries, more, room=OpenHow.size) as leave:
+        ldr(w9, [worker, Workspace.no_openat2])
+        cbnz(w9, walk)
+        mov(name, path)
+        mov(more.w, extra)
+        mov(tries, TRIES_MAX)
+
+        here(again)
+        mov(w9, OPEN_FLAGS)
+        orr(w9, w9, more.w)
+        mov(x10, RESOLVE)
+        mov(x11, sp)
+        str_(x9, [x11, OpenHow.flags])
+        str_(xzr, [x11, OpenHow.mode])
+        str_(x10, [x11, OpenHow.resolve])
+        ldr(w0, [worker, Workspace.root])
+        mov(x1, name)
+        mov(x2, x11)
+        mov(x3, OpenHow.size)
+        calls.openat2()
+        cmn(x0, Errno.EAGAIN)
+        b.ne(leave)
+        subs(tries, tries, 1)
+        b.ne(again)
+        b(leave)
+
+        here(walk)
+        bl(walk_beneath)
+    ret()
+
+
+@routine
+def walk_beneath(path: x0, extra: w1, worker: x28) -> x0:
+    """What ``open_beneath`` does, one component at a time; the path is written to, and put right again."""
+    name, at, slash, more, result = x19, x20, x21, x22, x23
+    found, ends, last, close_it, failed = label(), label(), label(), label(), label()
+
+    with frame(name, at, slash, more, result) as leave:
+        mov(name, path)
+        mov(more.w, extra)
+        ldr(at.w, [worker, Workspace.root])
+
+        again = here()
+        mov(slash, name)
+
+        look = here()
+        ldrb(w9, [slash])
+        cbz(w9, last)
+        cmp(w9, ord("/"))
+        b.eq(found)
+        add(slash, slash, 1)
+        b(look)
+
+        here(found)
+        strb(wzr, [slash])
+        mov(w0, at.w)
+        mov(x1, name)
+        mov(w2, WALK_FLAGS)
+        mov(w3, 0)
+        calls.openat()
+        mov(w9, ord("/"))
+        strb(w9, [slash])
+        mov(result, x0)
+        add(name, slash, 1)
+        b(close_it)
+
+        here(last)
+        mov(slash, 0)
+        mov(w0, at.w)
+        mov(x1, name)
+        mov(w2, OPEN_FLAGS)
+        orr(w2, w2, more.w)
+        mov(w3, 0)
+        calls.openat()
+        mov(result, x0)
+
+        here(close_it)  # the directory it was opened from, unless that is the root
+        ldr(w9, [worker, Workspace.root])
+        cmp(w9, at.w)
+        b.eq(ends)
+        mov(w0, at.w)
+        calls.close()
+
+        here(ends)
+        mov(at, result)
+        cbz(slash, failed)
+        tbz(result, 63, again)
+
+        here(failed)
+        mov(x0, result)
+    ret()
+
+
+@routine
+def find_openat2(worker: x28) -> None:
+    """Ask once whether this kernel has openat2, and remember it."""
+    missing = label()
+
+    with frame() as leave:
+        str_(wzr, [worker, Workspace.no_openat2])
+        adr(x0, HERE)
+        mov(w1, O_DIRECTORY)
+        bl(open_beneath)
+        tbnz(x0, 63, missing)
+        calls.close()
+        b(leave)
+
+        here(missing)
+        mov(w9, 1)
+        str_(w9, [worker, Workspace.no_openat2])
+    ret()
+
+
+@routine
+def status_of(error: x0) -> w0:
+    """The status that a failure (-errno) to open or to look at a file becomes.
+
+    >>> status_of(-Errno.ENOENT), status_of(-Errno.EACCES), status_of(-Errno.EIO)
+    (404, 403, 500)
+    """
+    statuses = {
+        404: (Errno.ENOENT, Errno.ENOTDIR, Errno.ELOOP, Errno.EXDEV, Errno.ENAMETOOLONG),
+        403: (Errno.EACCES, Errno.EPERM),
+        503: (Errno.EMFILE, Errno.ENFILE, Errno.ENOMEM),
+    }
+    for status, errors in statuses.items():
+        other = label()
+        first, *rest = errors
+        cmn(error, first)
+        for errno in rest:
+            neg_compare(error, errno)
+        b.ne(other)
+        mov(w0, status)
+        ret()
+        here(other)
+    mov(w0, 500)
+    ret()
+
+
+def neg_compare(error: X, errno: int) -> None:
+    """Compare with one more -errno, if none was equal so far."""
+    mov(x9, -errno)
+    ccmp(error, x9, EQUAL, Condition.ne)
+
+
+EQUAL = 4  # the flag Z alone

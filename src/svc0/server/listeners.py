@@ -1,0 +1,190 @@
+"""Listeners: the sockets that clients connect to, one for each worker.
+
+They are opened by the supervisor and belong to it, so a client that waits in
+the queue of a worker that dies is served by the next one.  With more than one
+they share the port (SO_REUSEPORT), and the kernel spreads clients over them.
+Sharing would also let a second server on the same port start without a word,
+so the port is first taken without sharing, which fails if anybody has it.
+"""
+
+from svc0.a64 import *
+from svc0.kernel import calls
+from svc0.kernel.constants import (
+    AF_INET6,
+    IPPROTO_TCP,
+    SO_REUSEADDR,
+    SO_REUSEPORT,
+    SOCK_CLOEXEC,
+    SOCK_NONBLOCK,
+    SOCK_STREAM,
+    SOL_SOCKET,
+    TCP_NODELAY,
+)
+from svc0.kernel.structs import SocketAddress
+
+from .address import parse_address
+from .options import OPTIONS, WORKERS_MAX, Options
+from .terminal import length_of
+
+BACKLOG = 4096
+ONE = Data((1).to_bytes(4, "little"))
+
+
+class Listening(Struct):
+    """Where is listened, and by which sockets."""
+
+    address: SocketAddress
+    address_size: u32
+    sockets: i32 = array(WORKERS_MAX)
+
+
+LISTENING = Bss(sizeof(Listening))
+BAD_ADDRESS = -4096
+"""What ``open_listeners`` leaves for text that is no address; no -errno is so low."""
+
+
+@routine
+def open_listeners(count: x0) -> x0:
+    """Open as many listeners as are asked for at the address of the options: 0, -errno, or BAD_ADDRESS."""
+    many, next_one, first = x19, x20, x21
+    bad, alone = label(), label()
+
+    with frame(many, next_one, first) as leave:
+        mov(many, count)
+        bl(read_address)
+        tbnz(x0, 63, bad)
+        mov(w0, 0)
+        bl(bind_socket)
+        tbnz(x0, 63, leave)
+        mov(first, x0)
+        bl(learn_address)
+        tbnz(x0, 63, leave)
+        mov(next_one, 0)
+        cmp(many, 1)
+        b.eq(alone)
+        mov(w0, first.w)
+        calls.close()
+
+        again = here()
+        mov(w0, 1)
+        bl(bind_socket)
+        tbnz(x0, 63, leave)
+        mov(first, x0)
+
+        here(alone)
+        mov(w0, first.w)
+        mov(w1, BACKLOG)
+        calls.listen()
+        tbnz(x0, 63, leave)
+        adr(x9, LISTENING)
+        add(x9, x9, int(Listening.sockets))
+        str_(first.w, [x9, next_one, lsl(2)])
+        add(next_one, next_one, 1)
+        cmp(next_one, many)
+        b.lo(again)
+        mov(x0, 0)
+        b(leave)
+
+        here(bad)
+        mov(x0, BAD_ADDRESS)
+    ret()
+
+
+@routine
+def read_address() -> x0:
+    """Make a socket's address of the options' text and port: 0, or negative if the text is none."""
+    with frame(x19) as leave:
+        adr(x9, OPTIONS)
+        ldr(x0, [x9, Options.address])
+        mov(x19, x0)
+        bl(length_of)
+        mov(x1, x0)
+        mov(x0, x19)
+        adr(x2, LISTENING)
+        bl(parse_address)
+        tbnz(x0, 63, leave)
+        adr(x9, LISTENING)
+        str_(w0, [x9, Listening.address_size])
+        adr(x10, OPTIONS)
+        ldr(w10, [x10, Options.port])
+        rev16(w10, w10)
+        strh(w10, [x9, Listening.address.port])
+        mov(x0, 0)
+    ret()
+
+
+assert Listening.address == 0
+
+
+@routine
+def bind_socket(shared: w0) -> x0:
+    """A socket with our address, on a port to be shared or not: a descriptor, or -errno.
+
+    What its clients' sockets inherit from it: small answers leave at once (TCP_NODELAY).
+    """
+    socket, share, result = x19, x20, x21
+    unshared, failed = label(), label()
+
+    with frame(socket, share, result) as leave:
+        mov(share.w, shared)
+        adr(x9, LISTENING)
+        ldrh(w0, [x9, Listening.address.family])
+        mov(w1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
+        mov(w2, 0)
+        calls.socket()
+        tbnz(x0, 63, leave)
+        mov(socket, x0)
+        set_option(socket, SOL_SOCKET, SO_REUSEADDR, failed)
+        set_option(socket, IPPROTO_TCP, TCP_NODELAY, failed)
+        cbz(share.w, unshared)
+        set_option(socket, SOL_SOCKET, SO_REUSEPORT, failed)
+
+        here(unshared)
+        mov(w0, socket.w)
+        adr(x9, LISTENING)
+        mov(x1, x9)
+        ldr(w2, [x9, Listening.address_size])
+        calls.bind()
+        tbnz(x0, 63, failed)
+        mov(x0, socket)
+        b(leave)
+
+        here(failed)
+        mov(result, x0)
+        mov(w0, socket.w)
+        calls.close()
+        mov(x0, result)
+    ret()
+
+
+def set_option(socket: X, level: int, option: int, failed: Label) -> None:
+    """Write: switch an option of a socket on."""
+    mov(w0, socket.w)
+    mov(w1, level)
+    mov(w2, option)
+    adr(x3, ONE)
+    mov(w4, len(ONE))
+    calls.setsockopt()
+    tbnz(x0, 63, failed)
+
+
+@routine
+def learn_address(socket: x0) -> x0:
+    """Ask which port a socket was given, for the case that it was asked for any: 0, or -errno."""
+    with frame(room=16):
+        mov(w9, SocketAddress.size)
+        mov(x2, sp)
+        str_(w9, [x2])
+        adr(x1, LISTENING)
+        calls.getsockname()
+    ret()
+
+
+@routine
+def is_ipv6() -> w0:
+    """1 if we listen on an IPv6 address, which a URL writes in brackets."""
+    adr(x9, LISTENING)
+    ldrh(w9, [x9, Listening.address.family])
+    cmp(w9, AF_INET6)
+    cset(w0, Condition.eq)
+    ret()

@@ -1,0 +1,280 @@
+"""Routes: what answers a request.
+
+    GET, HEAD    a file, index.html of a directory, a redirect to the directory's slash
+    OPTIONS      what may be asked
+    others       405
+
+Every routine here leaves a whole answer in the connection's buffer and its
+fields; nothing is sent yet.
+"""
+
+from svc0.a64 import *
+from svc0.kernel import calls
+from svc0.kernel.constants import O_DIRECTORY, S_IFDIR, S_IFMT, S_IFREG
+
+from .conditional import evaluate
+from .conditions import write_etag
+from .connection import NO_FILE, Buffer, Connection
+from .file import open_beneath, status_of
+from .macros import point, put
+from .methods import Method
+from .mime import content_type
+from .response import refuse, send_file_head
+from .target import normalize
+from .workspace import INDEX, Answer, Workspace
+
+
+@routine
+def dispatch(connection: x27, worker: x28) -> None:
+    """Answer the request that was read into the connection's buffer."""
+    method = w19
+    shown, refused, options = label(), label(), label()
+
+    with frame(method.x) as leave:
+        mov(w9, NO_FILE)
+        str_(w9, [connection, Connection.file])
+        ldr(x9, [connection, Connection.buffer])
+        ldrb(method, [x9, Buffer.request.method])
+        cmp(method, Method.OPTIONS)
+        mov(w0, 405)
+        mov(w1, Answer.ALLOW)
+        b.hi(refused)
+
+        add(x9, x9, int(Buffer.request.path))
+        ldp(x1, x2, [x9])
+        cbz(x1, options)  # the target is an asterisk: no path at all
+        point(x0, worker, Workspace.path)
+        bl(normalize)
+        tbnz(x0, 63, shown)
+        str_(x0, [worker, Workspace.path_size])
+        cmp(method, Method.OPTIONS)
+        b.eq(options)
+        bl(show)
+        b(leave)
+
+        here(shown)
+        neg(w0, w0)
+        mov(w1, 0)
+        b(refused)
+
+        here(options)
+        mov(w0, 204)
+        mov(w1, Answer.ALLOW)
+
+        here(refused)
+        bl(refuse)
+    ret()
+
+
+assert Method.GET < Method.HEAD < Method.OPTIONS < min(set(Method) - {1, 2, 3})
+
+
+@routine
+def show(connection: x27, worker: x28) -> None:
+    """Answer with what the workspace's path names: a file, a directory's index, a redirect."""
+    path, size, file = x19, x20, x21
+    whole, regular, failed, no_index, redirect, refused, missing = (label() for _ in range(7))
+
+    with frame(path, size, file) as leave:
+        point(path, worker, Workspace.path)
+        ldr(size, [worker, Workspace.path_size])
+        mov(x0, path)
+        mov(x1, size)
+        bl(add_index)
+        mov(x0, path)
+        mov(w1, 0)
+        bl(open_beneath)
+        tbnz(x0, 63, failed)
+
+        str_(w0, [worker, Workspace.file])
+        mov(file.w, w0)
+        add(x1, worker, int(Workspace.stat))
+        calls.fstat()
+        tbnz(x0, 63, whole)
+        ldr(w9, [worker, Workspace.stat.mode])
+        and_(w9, w9, S_IFMT)
+        mov(w10, S_IFREG)
+        cmp(w9, w10)
+        b.eq(regular)
+        mov(w10, S_IFDIR)
+        cmp(w9, w10)
+        mov(w9, 404)
+        b.ne(redirect)
+        mov(x0, path)
+        mov(x1, size)
+        bl(ends_with_slash)
+        cmp(w0, 0)
+        mov(w9, 301)
+        mov(w10, 404)
+        csel(w9, w9, w10, Condition.eq)
+
+        here(redirect)  # or 404: w9 says which
+        mov(size.w, w9)
+        mov(w0, file.w)
+        calls.close()
+        mov(w0, size.w)
+        mov(w9, Answer.LOCATION)
+        cmp(w0, 301)
+        csel(w1, w9, wzr, Condition.eq)
+        b(refused)
+
+        here(regular)
+        bl(show_file)
+        b(leave)
+
+        here(whole)
+        mov(path, x0)
+        mov(w0, file.w)
+        calls.close()
+        mov(x0, path)
+        bl(status_of)
+        mov(w1, 0)
+        b(refused)
+
+        here(failed)
+        mov(file, x0)
+        mov(x0, path)
+        mov(x1, size)
+        mov(x2, file)
+        bl(why_missing)
+        mov(w1, 0)
+
+        here(refused)
+        bl(refuse)
+    ret()
+
+
+@routine
+def ends_with_slash(path: x0, size: x1) -> w0:
+    """1 if a normalized path names a directory by its end: the root, or a slash; else 0.
+
+    >>> ends_with_slash(b"", 0), ends_with_slash(b"a/", 2), ends_with_slash(b"a", 1)
+    (1, 1, 0)
+    """
+    root = label()
+
+    cbz(size, root)
+    add(x9, path, size)
+    ldurb(w9, [x9, -1])
+    cmp(w9, ord("/"))
+    cset(w0, Condition.eq)
+    ret()
+
+    here(root)
+    mov(w0, 1)
+    ret()
+
+
+@routine
+def add_index(path: x0, size: x1) -> None:
+    """Put index.html and a NUL behind a path that names a directory by its end; there is room for it."""
+    at = x19
+    done = label()
+
+    with frame(at) as leave:
+        add(at, path, size)
+        bl(ends_with_slash)
+        cbz(w0, done)
+        put(at, INDEX + b"\0")
+
+        here(done)
+    ret()
+
+
+@routine
+def why_missing(path: x0, size: x1, error: x2, worker: x28) -> w0:
+    """The status for a path that could not be opened (-errno): 403 for a directory that has no index."""
+    name, length, why = x19, x20, x21
+    plain = label()
+
+    with frame(name, length, why) as leave:
+        mov(name, path)
+        mov(length, size)
+        mov(why, error)
+        bl(ends_with_slash)
+        cbz(w0, plain)
+        mov(x0, why)
+        bl(status_of)
+        cmp(w0, 404)
+        b.ne(leave)
+
+        # Is the directory there? Its path without the slash and without index.html:
+        subs(x9, length, 1)
+        csel(x9, x9, xzr, Condition.pl)
+        strb(wzr, [name, x9])
+        mov(x0, name)
+        mov(w1, O_DIRECTORY)
+        bl(open_beneath)
+        mov(why, x0)
+        tbnz(x0, 63, plain)
+        calls.close()
+        mov(w0, 403)
+        b(leave)
+
+        here(plain)
+        mov(x0, why)
+        bl(status_of)
+    ret()
+
+
+@routine
+def show_file(connection: x27, worker: x28) -> None:
+    """Answer with the regular file that is open in the workspace, as conditions and ranges will have it."""
+    status = w19
+    refused = label()
+
+    with frame(status.x) as leave:
+        bl(describe_file)
+        ldr(x0, [connection, Connection.buffer])
+        bl(evaluate)
+        mov(status, w0)
+        cmp(status, 412)
+        b.hs(refused)
+        bl(send_file_head)
+        b(leave)
+
+        here(refused)  # 412 or 416: the file is not needed any more
+        ldr(w0, [worker, Workspace.file])
+        calls.close()
+        mov(w0, status)
+        mov(w1, 0)
+        bl(refuse)
+    ret()
+
+
+@routine
+def describe_file(worker: x28) -> None:
+    """Note size, times, entity-tag and type of the open file in the workspace."""
+    path, size = x19, x20
+
+    with frame(path, size) as leave:
+        ldr(x9, [worker, Workspace.stat.file_size])
+        str_(x9, [worker, Workspace.file_size])
+        str_(xzr, [worker, Workspace.first])
+        str_(x9, [worker, Workspace.end])
+        ldr(x1, [worker, Workspace.stat.modified.seconds])
+        str_(x1, [worker, Workspace.modified])
+        ldr(x2, [worker, Workspace.stat.modified.nanoseconds])
+        mov(x3, x9)
+        ldr(x4, [worker, Workspace.now])
+        add(x0, worker, int(Workspace.etag))
+        bl(write_etag)
+        add(x9, worker, int(Workspace.etag))
+        sub(x0, x0, x9)
+        str_(x0, [worker, Workspace.etag_size])
+
+        point(path, worker, Workspace.path)
+        ldr(size, [worker, Workspace.path_size])
+        mov(x0, path)
+        mov(x1, size)
+        bl(ends_with_slash)
+        mov(w9, len(INDEX))
+        umull(x9, w9, w0)
+        mov(x0, path)
+        add(x1, size, x9)
+        bl(content_type)
+        str_(x0, [worker, Workspace.type])
+        str_(x1, [worker, Workspace.type_size])
+    ret()
+
+

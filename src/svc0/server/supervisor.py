@@ -1,0 +1,363 @@
+"""The supervisor: parent of the workers.  It starts them, starts them anew, and passes signals on.
+
+    SIGTERM, SIGINT, SIGQUIT   tell the workers to finish, and end when they have; a second one ends them at once
+    SIGHUP                     tell the workers to finish, and start new ones
+    SIGCHLD                    a worker ended: unless it was told to, a new one takes its listener
+
+It holds no client's connection and reads no client's bytes.
+"""
+
+from typing import Never
+
+from svc0.a64 import *
+from svc0.kernel import calls
+from svc0.kernel.constants import (
+    PR_SET_PDEATHSIG,
+    SFD_CLOEXEC,
+    SIG_BLOCK,
+    SIGCHLD,
+    SIGHUP,
+    SIGINT,
+    SIGKILL,
+    SIGQUIT,
+    SIGSET_SIZE,
+    SIGTERM,
+    WNOHANG,
+)
+from svc0.kernel.structs import SignalInfo, Timespec
+
+from .listeners import LISTENING, Listening
+from .options import WORKERS_MAX
+from .terminal import append_number, append_reason, end_line, say
+from .worker import run_worker
+from .workspace import WORKSPACE
+
+
+class Family(Struct):
+    """The workers, by the number of their listener."""
+
+    count: u64
+    running: u64
+    stopping: u32
+    signals: i32
+    root: i32
+    children: i32 = array(WORKERS_MAX)  # process numbers; 0: none
+
+
+FAMILY = Bss(sizeof(Family))
+
+
+def signal_set(*numbers: int) -> Data:
+    """A set of signals as the kernel takes it."""
+    return Data(sum(1 << number - 1 for number in numbers).to_bytes(SIGSET_SIZE, "little"))
+
+
+ALL_SIGNALS = signal_set(SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGCHLD)
+PAUSE = Data((0).to_bytes(8, "little") + (100_000_000).to_bytes(8, "little"))
+"""How long to wait before a worker that failed is started anew: 0.1 s."""
+
+assert len(PAUSE) == Timespec.size
+
+
+@routine
+def supervise(count: x0, root: w1) -> Never:
+    """Start a worker for each listener, and keep them running until told to stop."""
+    info, family = x19, x20
+    go_on, ended, failed = label(), label(), label()
+
+    adr(family, FAMILY)
+    str_(count, [family, Family.count])
+    str_(root, [family, Family.root])
+    mov(w0, SIG_BLOCK)
+    adr(x1, ALL_SIGNALS)
+    mov(x2, 0)
+    mov(x3, SIGSET_SIZE)
+    calls.rt_sigprocmask()
+    mov(w0, -1)
+    adr(x1, ALL_SIGNALS)
+    mov(x2, SIGSET_SIZE)
+    mov(w3, SFD_CLOEXEC)
+    calls.signalfd4()
+    tbnz(x0, 63, failed)
+    str_(w0, [family, Family.signals])
+    bl(start_missing)
+
+    here(go_on)
+    ldr(x9, [family, Family.running])
+    cbz(x9, ended)
+    ldr(w0, [family, Family.signals])
+    adr(info, SIGNAL)
+    mov(x1, info)
+    mov(x2, SignalInfo.size)
+    calls.read()
+    cmp(x0, SignalInfo.size)
+    b.ne(go_on)
+    ldr(w0, [info, SignalInfo.number])
+    bl(heed)
+    b(go_on)
+
+    here(ended)
+    mov(w0, 0)
+    calls.exit_group()
+
+    here(failed)
+    bl(give_up)
+
+
+SIGNAL = Bss(SignalInfo.size)
+
+
+@routine
+def give_up(error: x0) -> Never:
+    """Say why there can be no workers, and end."""
+    with frame(x19):
+        mov(x19, x0)
+        say("svc0: cannot start workers: ")
+        mov(x0, x19)
+        bl(append_reason)
+        bl(end_line)
+        mov(w0, 1)
+        calls.exit_group()
+
+
+@routine
+def heed(signal: w0) -> None:
+    """Do what a signal asks for."""
+    number = w19
+    child, reload, again = label(), label(), label()
+
+    with frame(number.x) as leave:
+        mov(number, signal)
+        cmp(number, SIGCHLD)
+        b.eq(child)
+        cmp(number, SIGHUP)
+        b.eq(reload)
+        adr(x9, FAMILY)
+        ldr(w10, [x9, Family.stopping])
+        mov(w11, 1)
+        str_(w11, [x9, Family.stopping])
+        mov(w0, SIGKILL)
+        cbnz(w10, again)
+        mov(w0, SIGTERM)
+
+        here(again)
+        bl(signal_all)
+        b(leave)
+
+        here(reload)  # each ends when it has finished, and is started anew
+        mov(w0, SIGTERM)
+        bl(signal_all)
+        b(leave)
+
+        here(child)
+        bl(reap)
+        adr(x9, FAMILY)
+        ldr(w9, [x9, Family.stopping])
+        cbnz(w9, leave)
+        bl(start_missing)
+    ret()
+
+
+@routine
+def signal_all(signal: w0) -> None:
+    """Send a signal to every worker."""
+    number, at, left = w19, x20, x21
+    none = label()
+
+    with frame(number.x, at, left) as leave:
+        mov(number, signal)
+        adr(at, FAMILY)
+        add(at, at, int(Family.children))
+        mov(left, WORKERS_MAX)
+
+        again = here()
+        ldr(w0, [at], 4)
+        cbz(w0, none)
+        mov(w1, number)
+        calls.kill()
+
+        here(none)
+        subs(left, left, 1)
+        b.ne(again)
+    ret()
+
+
+@routine
+def reap() -> None:
+    """Take note of every worker that has ended; after one that failed, pause."""
+    child, status = x19, x20
+    clean = label()
+
+    with frame(child, status, room=16) as leave:
+        again = here()
+        mov(w0, -1)
+        mov(x1, sp)
+        mov(w2, WNOHANG)
+        mov(x3, 0)
+        calls.wait4()
+        cmp(x0, 0)
+        b.le(leave)
+        mov(child, x0)
+        ldr(status.w, [sp])
+        mov(x0, child)
+        bl(forget_child)
+        cbz(w0, again)
+        cbz(status.w, clean)
+        mov(x0, child)
+        mov(x1, status)
+        bl(report)
+        adr(x0, PAUSE)
+        mov(x1, 0)
+        calls.nanosleep()
+
+        here(clean)
+        b(again)
+    ret()
+
+
+@routine
+def report(child: x0, status: x1) -> None:
+    """Say on standard error how a worker ended that should not have."""
+    process, how = x19, x20
+    exited, said = label(), label()
+
+    with frame(process, how):
+        mov(process, child)
+        mov(how, status)
+        say("svc0: worker ")
+        mov(x0, process)
+        bl(append_number)
+        tst(how, 0x7F)
+        b.eq(exited)
+        say(" was killed by signal ")
+        and_(x0, how, 0x7F)
+        b(said)
+
+        here(exited)
+        say(" ended with status ")
+        ubfx(x0, how, 8, 8)
+
+        here(said)
+        bl(append_number)
+        bl(end_line)
+    ret()
+
+
+@routine
+def forget_child(child: x0) -> w0:
+    """Take a process off the list of workers: 1, or 0 if it is none of them."""
+    at, left, family = x9, x10, x11
+    found, following = label(), label()
+
+    adr(family, FAMILY)
+    add(at, family, int(Family.children))
+    mov(left, WORKERS_MAX)
+
+    again = here()
+    ldr(w12, [at])
+    cmp(w12, child.w)
+    b.eq(found)
+    add(at, at, 4)
+    subs(left, left, 1)
+    b.ne(again)
+    mov(w0, 0)
+    ret()
+
+    here(found)
+    str_(wzr, [at])
+    ldr(x12, [family, Family.running])
+    sub(x12, x12, 1)
+    str_(x12, [family, Family.running])
+    mov(w0, 1)
+    ret()
+
+
+@routine
+def start_missing() -> None:
+    """Start a worker for every listener that has none."""
+    at, number, family = x19, x20, x21
+    following, failed = label(), label()
+
+    with frame(at, number, family) as leave:
+        adr(family, FAMILY)
+        add(at, family, int(Family.children))
+        mov(number, 0)
+
+        again = here()
+        ldr(x9, [family, Family.count])
+        cmp(number, x9)
+        b.hs(leave)
+        ldr(w9, [at, number, lsl(2)])
+        cbnz(w9, following)
+        mov(x0, number)
+        bl(start_worker)
+        tbnz(x0, 63, failed)
+        str_(w0, [at, number, lsl(2)])
+        ldr(x9, [family, Family.running])
+        add(x9, x9, 1)
+        str_(x9, [family, Family.running])
+
+        here(following)
+        add(number, number, 1)
+        b(again)
+
+        here(failed)
+        ldr(x9, [family, Family.running])
+        cbnz(x9, leave)  # the others go on; the next one to end tries again
+        bl(give_up)
+    ret()
+
+
+@routine
+def start_worker(number: x0) -> x0:
+    """Make a process that serves a listener: its number, or -errno.  The child does not come back."""
+    which, parent = x19, x20
+
+    with frame(which, parent) as leave:
+        mov(which, number)
+        calls.getpid()
+        mov(parent, x0)
+        mov(x0, SIGCHLD)
+        mov(x1, 0)
+        mov(x2, 0)
+        mov(x3, 0)
+        mov(x4, 0)
+        calls.clone()
+        cbnz(x0, leave)
+        mov(x0, which)
+        mov(x1, parent)
+        bl(become_worker)
+    ret()
+
+
+@routine
+def become_worker(number: x0, supervisor: x1) -> Never:
+    """In the child: serve a listener, and end when the supervisor does."""
+    which, parent, family = x19, x20, x21
+    orphan = label()
+
+    mov(which, number)
+    mov(parent, supervisor)
+    mov(w0, PR_SET_PDEATHSIG)
+    mov(x1, SIGTERM)
+    mov(x2, 0)
+    mov(x3, 0)
+    mov(x4, 0)
+    calls.prctl()
+    calls.getppid()
+    cmp(x0, parent)
+    b.ne(orphan)  # it died before we could ask to be told
+
+    adr(family, FAMILY)
+    ldr(w0, [family, Family.signals])
+    calls.close()
+    adr(x9, LISTENING)
+    add(x9, x9, int(Listening.sockets))
+    ldr(w0, [x9, which, lsl(2)])
+    ldr(w1, [family, Family.root])
+    adr(x28, WORKSPACE)
+    bl(run_worker)
+
+    here(orphan)
+    mov(w0, 1)
+    calls.exit_group()

@@ -1,0 +1,444 @@
+"""The worker: wait for events, go on with whom they concern, keep the time.
+
+    ┌─► wait ──► listener: accept one client
+    │        ├─► connection: go on with it (conversation.py)
+    │        ├─► timer: a second has passed: the date, deadlines, the log
+    │        └─► signals: finish what is in flight, then end
+    └─────────────┘
+
+What an event carries is the address of its connection; the numbers below 16 are
+the worker's own descriptors.
+"""
+
+from enum import IntEnum
+from typing import Never
+
+from svc0.a64 import *
+from svc0.kernel import calls
+from svc0.kernel.constants import (
+    CLOCK_MONOTONIC,
+    CLOCK_REALTIME,
+    EPOLL_CLOEXEC,
+    EPOLL_CTL_ADD,
+    EPOLL_CTL_DEL,
+    EPOLLIN,
+    MSG_NOSIGNAL,
+    SFD_CLOEXEC,
+    SFD_NONBLOCK,
+    SIGSET_SIZE,
+    SIGTERM,
+    SOCK_CLOEXEC,
+    SOCK_NONBLOCK,
+    TFD_CLOEXEC,
+    TFD_NONBLOCK,
+)
+from svc0.kernel.structs import EpollEvent, Itimerspec, SignalInfo, SocketAddress, Timespec
+
+from .connection import Connection, State
+from .conversation import CLOSE, expire, wake
+from .dates import write_date
+from .file import find_openat2
+from .log import flush_log
+from .pool import fill_pools, give_connection, take_connection
+from .response import close_file
+from .settings import SETTINGS, Settings
+from .status import STATUSES
+from .workspace import EVENTS_MAX, Workspace
+
+
+class Own(IntEnum):
+    """What events of the worker's own descriptors carry."""
+
+    LISTENER = 1
+    TIMER = 2
+    SIGNALS = 3
+
+
+LOG_PATIENCE = 100
+"""Milliseconds that log lines wait for company when nothing else happens."""
+
+FOREVER = -1
+
+TERM_ONLY = Data((1 << SIGTERM - 1).to_bytes(8, "little"))
+EVERY_SECOND = Data((1).to_bytes(8, "little") + bytes(8) + (1).to_bytes(8, "little") + bytes(8))
+assert len(EVERY_SECOND) == Itimerspec.size
+
+def busy_answer() -> bytes:
+    """The whole answer to a client for whom there is no room."""
+    [status] = [status for status in STATUSES if status.number == 503]
+    fields = f"Content-Type: text/html; charset=utf-8\r\nContent-Length: {len(status.page)}\r\n"
+    head = f"Server: svc0\r\n{fields}Retry-After: 1\r\nConnection: close\r\n\r\n"
+    return status.line + head.encode() + status.page
+
+
+BUSY = Data(busy_answer())
+
+
+# --- the start --------------------------------------------------------------------
+
+
+@routine
+def run_worker(listener: w0, root: w1, worker: x28) -> Never:
+    """Serve the clients of a listener from a root, until told to stop."""
+    failed = label()
+
+    str_(listener, [worker, Workspace.listener])
+    str_(root, [worker, Workspace.root])
+    bl(find_openat2)
+    adr(x9, SETTINGS)
+    ldr(w0, [x9, Settings.connections])
+    bl(fill_pools)
+    tbnz(x0, 63, failed)
+    bl(open_descriptors)
+    tbnz(x0, 63, failed)
+    bl(take_time)
+
+    again = here()
+    bl(wait)
+    bl(handle_events)
+    bl(stop_when_done)
+    b(again)
+
+    here(failed)
+    mov(w0, 1)
+    calls.exit_group()
+
+
+@routine
+def open_descriptors(worker: x28) -> x0:
+    """Make the worker's timer and signal descriptors and its epoll, and wait for them: 0, or -errno."""
+    with frame() as leave:
+        mov(w0, EPOLL_CLOEXEC)
+        calls.epoll_create1()
+        tbnz(x0, 63, leave)
+        str_(w0, [worker, Workspace.epoll])
+
+        mov(w0, CLOCK_MONOTONIC)
+        mov(w1, TFD_NONBLOCK | TFD_CLOEXEC)
+        calls.timerfd_create()
+        tbnz(x0, 63, leave)
+        str_(w0, [worker, Workspace.timer])
+        mov(w1, 0)
+        adr(x2, EVERY_SECOND)
+        mov(x3, 0)
+        calls.timerfd_settime()
+        tbnz(x0, 63, leave)
+
+        mov(w0, -1)
+        adr(x1, TERM_ONLY)
+        mov(x2, SIGSET_SIZE)
+        mov(w3, SFD_NONBLOCK | SFD_CLOEXEC)
+        calls.signalfd4()
+        tbnz(x0, 63, leave)
+        str_(w0, [worker, Workspace.signals])
+
+        for file, what in (
+            (Workspace.listener, Own.LISTENER),
+            (Workspace.timer, Own.TIMER),
+            (Workspace.signals, Own.SIGNALS),
+        ):
+            ldr(w0, [worker, file])
+            mov(x1, what)
+            bl(watch_for_input)
+            tbnz(x0, 63, leave)
+    ret()
+
+
+@routine
+def watch_for_input(file: w0, data: x1, worker: x28) -> x0:
+    """Wait for input on a descriptor from now on; its events carry the data.  0, or -errno."""
+    with frame(room=EpollEvent.size) as leave:
+        mov(x3, sp)
+        mov(w9, EPOLLIN)
+        str_(w9, [x3, EpollEvent.events])
+        str_(data, [x3, EpollEvent.data])
+        mov(w2, file)
+        mov(w1, EPOLL_CTL_ADD)
+        ldr(w0, [worker, Workspace.epoll])
+        calls.epoll_ctl()
+    ret()
+
+
+# --- the loop -----------------------------------------------------------------------
+
+
+@routine
+def wait(worker: x28) -> x0:
+    """Wait for events: how many there are.  Log lines do not wait longer than LOG_PATIENCE."""
+    some, idle = label(), label()
+
+    with frame() as leave:
+        ldr(w9, [worker, Workspace.log_size])
+        cmp(w9, 0)
+        mov(w10, LOG_PATIENCE)
+        mov(w3, FOREVER)
+        csel(w3, w10, w3, Condition.ne)
+        ldr(w0, [worker, Workspace.epoll])
+        add(x1, worker, int(Workspace.events))
+        mov(w2, EVENTS_MAX)
+        mov(x4, 0)
+        mov(x5, SIGSET_SIZE)
+        calls.epoll_pwait()
+        cmp(x0, 0)
+        b.gt(some)
+        bl(flush_log)  # nothing happened for a while, or a signal came
+        mov(x0, 0)
+
+        here(some)
+    ret()
+
+
+@routine
+def handle_events(count: x0, worker: x28) -> None:
+    """Do what each event asks for."""
+    event, end, connection = x19, x20, x27
+    own, listener, timer, signals, following = (label() for _ in range(5))
+
+    with frame(event, end, connection) as leave:
+        add(event, worker, int(Workspace.events))
+        add(end, event, count, lsl(4))
+
+        again = here()
+        cmp(event, end)
+        b.hs(leave)
+        ldr(connection, [event, EpollEvent.data])
+        add(event, event, EpollEvent.size)
+        cmp(connection, 16)
+        b.lo(own)
+        bl(wake)
+        cmp(x0, CLOSE)
+        b.ne(again)
+        bl(close_connection)
+        b(again)
+
+        here(own)
+        cmp(connection, Own.TIMER)
+        b.eq(timer)
+        b.hi(signals)
+        bl(accept_client)
+        b(again)
+
+        here(timer)
+        bl(tick)
+        b(again)
+
+        here(signals)
+        bl(begin_to_stop)
+        b(again)
+    ret()
+
+
+assert 1 << 4 == EpollEvent.size
+assert Own.LISTENER < Own.TIMER < Own.SIGNALS < 16
+
+
+@routine
+def close_connection(connection: x27, worker: x28) -> None:
+    """Close a connection and all it holds."""
+    with frame():
+        bl(close_file)
+        ldr(w0, [connection, Connection.socket])
+        calls.close()
+        bl(give_connection)
+    ret()
+
+
+# --- clients ------------------------------------------------------------------------
+
+
+@routine
+def accept_client(worker: x28) -> None:
+    """Take one client from the listener; the next one makes an event of its own.
+
+    An error of the client's connection is the client's; there is always a next one.
+    """
+    socket, client = x19, x20
+    busy = label()
+
+    with frame(socket, client, room=16) as leave:
+        mov(w9, SocketAddress.size)
+        mov(x2, sp)
+        str_(w9, [x2])
+        ldr(w0, [worker, Workspace.listener])
+        add(x1, worker, int(Workspace.peer))
+        mov(w3, SOCK_NONBLOCK | SOCK_CLOEXEC)
+        calls.accept4()
+        tbnz(x0, 63, leave)
+        mov(socket, x0)
+        bl(take_connection)
+        cbz(x0, busy)
+        mov(client, x0)
+        str_(socket.w, [client, Connection.socket])
+        for at in range(0, SocketAddress.size, 4):
+            ldr(w9, [worker, int(Workspace.peer) + at])
+            str_(w9, [client, int(Connection.peer) + at])
+        adr(x9, SETTINGS)
+        ldr(w9, [x9, Settings.idle_seconds])
+        ldr(x10, [worker, Workspace.ticks])
+        add(x9, x9, x10)
+        str_(x9, [client, Connection.deadline])
+        mov(w0, socket.w)
+        mov(x1, client)
+        bl(watch_for_input)
+        b(leave)
+
+        here(busy)
+        mov(w0, socket.w)
+        bl(turn_away)
+    ret()
+
+
+@routine
+def turn_away(socket: w0) -> None:
+    """Tell a client that there is no room (503), and close."""
+    client = x19
+
+    with frame(client):
+        mov(client.w, socket)
+        adr(x1, BUSY)
+        mov(x2, len(BUSY))
+        mov(w3, MSG_NOSIGNAL)
+        mov(x4, 0)
+        mov(w5, 0)
+        calls.sendto()
+        mov(w0, client.w)
+        calls.close()
+    ret()
+
+
+# --- time ---------------------------------------------------------------------------
+
+
+@routine
+def take_time(worker: x28) -> None:
+    """Ask the clock, and write the Date that answers carry until the next tick."""
+    with frame(room=Timespec.size):
+        mov(w0, CLOCK_REALTIME)
+        mov(x1, sp)
+        calls.clock_gettime()
+        ldr(x1, [sp])
+        str_(x1, [worker, Workspace.now])
+        add(x0, worker, int(Workspace.date))
+        bl(write_date)
+    ret()
+
+
+@routine
+def tick(worker: x28) -> None:
+    """A second or more has passed: the date, the deadlines and the log."""
+    client, end, connection = x19, x20, x27
+    quiet = label()
+
+    with frame(client, end, connection, room=16) as leave:
+        ldr(w0, [worker, Workspace.timer])
+        mov(x1, sp)
+        mov(x2, 8)
+        calls.read()
+        cmp(x0, 8)
+        b.ne(leave)
+        ldr(x9, [sp])
+        ldr(x10, [worker, Workspace.ticks])
+        add(x10, x10, x9)
+        str_(x10, [worker, Workspace.ticks])
+        bl(take_time)
+        bl(flush_log)
+
+        ldr(connection, [worker, Workspace.connections])
+        ldr(end, [worker, Workspace.fresh_connections])
+
+        again = here()
+        cmp(connection, end)
+        b.hs(leave)
+        ldrb(w9, [connection, Connection.state])
+        cbz(w9, quiet)
+        ldr(x9, [connection, Connection.deadline])
+        ldr(x10, [worker, Workspace.ticks])
+        cmp(x9, x10)
+        b.hi(quiet)
+        bl(expire)
+        cmp(x0, CLOSE)
+        b.ne(quiet)
+        bl(close_connection)
+
+        here(quiet)
+        add(connection, connection, Connection.size)
+        b(again)
+    ret()
+
+
+assert State.FREE == 0
+
+
+# --- the end ------------------------------------------------------------------------
+
+
+@routine
+def begin_to_stop(worker: x28) -> None:
+    """SIGTERM: take no more clients, let the idle go, and finish what is in flight; a second one ends at once."""
+    connection, end = x27, x19
+    at_once, quiet = label(), label()
+
+    with frame(connection, end, room=SignalInfo.size) as leave:
+        ldr(w0, [worker, Workspace.signals])
+        mov(x1, sp)
+        mov(x2, SignalInfo.size)
+        calls.read()
+        cmp(x0, SignalInfo.size)
+        b.ne(leave)
+        ldr(w9, [worker, Workspace.stopping])
+        cbnz(w9, at_once)
+        mov(w9, 1)
+        str_(w9, [worker, Workspace.stopping])
+        adr(x9, SETTINGS)
+        ldr(w9, [x9, Settings.stop_seconds])
+        ldr(x10, [worker, Workspace.ticks])
+        add(x9, x9, x10)
+        str_(x9, [worker, Workspace.stop_tick])
+        ldr(w0, [worker, Workspace.epoll])
+        mov(w1, EPOLL_CTL_DEL)
+        ldr(w2, [worker, Workspace.listener])
+        mov(x3, 0)
+        calls.epoll_ctl()
+
+        ldr(connection, [worker, Workspace.connections])
+        ldr(end, [worker, Workspace.fresh_connections])
+
+        again = here()
+        cmp(connection, end)
+        b.hs(leave)
+        ldrb(w9, [connection, Connection.state])
+        cmp(w9, State.HEAD)
+        b.ne(quiet)
+        ldr(x9, [connection, Connection.buffer])
+        cbnz(x9, quiet)
+        bl(close_connection)
+
+        here(quiet)
+        add(connection, connection, Connection.size)
+        b(again)
+
+        here(at_once)
+        str_(xzr, [worker, Workspace.stop_tick])
+    ret()
+
+
+@routine
+def stop_when_done(worker: x28) -> None:
+    """End the process when it was told to stop and has nothing left to do, or no time."""
+    end = label()
+
+    with frame() as leave:
+        ldr(w9, [worker, Workspace.stopping])
+        cbz(w9, leave)
+        ldr(w9, [worker, Workspace.active])
+        cbz(w9, end)
+        ldr(x9, [worker, Workspace.ticks])
+        ldr(x10, [worker, Workspace.stop_tick])
+        cmp(x9, x10)
+        b.lo(leave)
+
+        here(end)
+        bl(flush_log)
+        mov(w0, 0)
+        calls.exit_group()
+    ret()

@@ -1,0 +1,77 @@
+"""The workspace: what a worker has besides its connections.
+
+There is one for each process, in zeroed memory of the image.  Routines that
+say ``worker: x28`` in their signature are given its address in x28, and the
+connection they are about in x27.
+"""
+
+from enum import IntFlag
+
+from svc0.a64 import *
+from svc0.kernel.structs import EpollEvent, SocketAddress, Stat
+
+from .limits import PATH_MAX
+
+EVENTS_MAX = 64
+"""Events taken from the kernel at once."""
+
+LOG_ROOM = 64 * 1024
+"""Bytes of access log that wait to be written together."""
+
+INDEX = b"index.html"
+
+
+class Answer(IntFlag):
+    """What an answer has besides its status."""
+
+    FILE = 1  # validators, Accept-Ranges
+    LOCATION = 2
+    ALLOW = 4
+    RETRY = 8
+
+
+class Workspace(Struct):
+    """The worker's descriptors, its clock, its pools, and scratch for one answer."""
+
+    epoll: i32
+    listener: i32
+    timer: i32
+    signals: i32
+    root: i32  # the directory that is served
+    stopping: u32  # 1: finish what is in flight, then end
+    no_openat2: u32  # 1: this kernel has no openat2, so paths are walked
+    active: u32  # connections in use
+    now: u64  # seconds since the epoch
+    ticks: u64  # seconds since the worker started; deadlines are counted in them
+    stop_tick: u64  # when to give up finishing
+    connections: u64  # the table of connections
+    fresh_connections: u64  # from here on they were never used
+    connections_end: u64
+    free_connections: u64  # those that were, as a list through Connection.next
+    fresh_buffers: u64  # the same of buffers
+    buffers_end: u64
+    free_buffers: u64
+    log_size: u32  # bytes in the log that wait
+    answer: u32 = flags(Answer)
+    status: u32
+    file: i32  # the file that is to be sent, or NO_FILE
+    type: u64  # Content-Type: address and length
+    type_size: u64
+    file_size: u64
+    first: u64  # of the bytes to be sent, and the one behind the last
+    end: u64
+    modified: u64  # seconds since the epoch
+    etag_size: u64
+    path_size: u64
+    stat: Stat
+    peer: SocketAddress
+    peer_size: u32
+    etag: u8 = array(64)
+    date: u8 = array(32)  # now, as in Date
+    events: EpollEvent = array(EVENTS_MAX)
+    path: u8 = array(PATH_MAX + 32)  # decoded, with room for INDEX and a NUL
+    log: u8 = array(LOG_ROOM)
+
+
+assert len(INDEX) + 2 < 32
+WORKSPACE = Bss(sizeof(Workspace), align=64)
