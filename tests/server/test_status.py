@@ -58,7 +58,7 @@ def test_every_status_of_the_model_is_there() -> None:
 def test_a_page_is_as_specified(status: Status) -> None:
     answer = error(status.number, 0, None).with_sentence(status.sentence)
     assert status.page == answer.body
-    assert status.line == answer.encode().partition(b"Server")[0]
+    assert status.line == answer.encode().partition(b"Server: ")[0]
 
 
 class Reader(HTMLParser):

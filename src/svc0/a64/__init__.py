@@ -9,5 +9,6 @@ from .memory import *
 from .operands import *
 from .places import *
 from .registers import *
+from .simd import *
 from .structs import *
 from .system import *

@@ -7,7 +7,7 @@ from the manual's, because Python has them already: ``and_`` and ``str_``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar, overload
+from typing import Any, TypeVar, overload
 
 from . import parts
 from .errors import AssemblyError, EncodingError
@@ -30,7 +30,22 @@ from .operands import (
     Stacked,
     When,
 )
-from .registers import SP, WSP, WZR, ZR, W, X, wzr, xzr
+from .registers import SP, WSP, WZR, ZR, B, D, H, Lane, S, Vector, W, X, wzr, xzr
+from .vectors import (
+    B_ONLY,
+    BH,
+    BHS,
+    BHSD,
+    NARROW,
+    WIDE,
+    Byte,
+    ByteShift,
+    Element,
+    Scalars,
+    Vectors,
+    imm4_of,
+    imm5_of,
+)
 
 # fmt: off
 __all__ = [
@@ -46,6 +61,7 @@ __all__ = [
 # fmt: on
 
 R = TypeVar("R", X, W)
+A = TypeVar("A", Vector, D)
 AnyZero = ZR | WZR
 
 
@@ -61,11 +77,15 @@ class AddSub(Mnemonic):
         *sizes(lambda b: Form("sf op S 01011 001 Rm option imm3 Rn Rd", General("Rd", b, stack=True), General("Rn", b, stack=True), General("Rm", b), Stacked(b))),
         *sizes(lambda b: Form("sf op S 01011 001 Rm option imm3 Rn Rd", General("Rd", b, stack=True), General("Rn", b, stack=True), General("Rm", 32), Extended(32))),
         Form("1 op S 01011 001 Rm option imm3 Rn Rd", General("Rd", 64, stack=True), General("Rn", 64, stack=True), General("Rm", 64), Extended(64)),
+        Form("0 Q op 01110 size 1 Rm 10000 1 Rn Rd", Vectors("Rd", BHSD), Vectors("Rn", BHSD), Vectors("Rm", BHSD)),
+        Form("01 op 11110 size 1 Rm 10000 1 Rn Rd", Scalars("Rd", "d"), Scalars("Rn", "d"), Scalars("Rm", "d")),
     ]  # fmt: skip
 
-    def __call__(
-        self, d: R | SP | AnyZero, n: R | SP | AnyZero, m: X | W | AnyZero | int | LowBits, how: Shift | Extend | None = None
-    ) -> None:  # fmt: skip
+    @overload
+    def __call__(self, d: R | SP | AnyZero, n: R | SP | AnyZero, m: X | W | AnyZero | int | LowBits, how: Shift | Extend | None = None) -> None: ...
+    @overload
+    def __call__(self, d: A, n: A, m: A) -> None: ...
+    def __call__(self, d: Any, n: Any, m: Any, how: Shift | Extend | None = None) -> None:
         if isinstance(d, SP | WSP) and not listing().moving_sp:
             raise AssemblyError(f"{self.name} {d}: only frame() moves the stack pointer")
         self.write(d, n, m, how)
@@ -120,13 +140,30 @@ cmp, cmn = Compare("cmp", op=1, S=1), Compare("cmn", op=0, S=1)
 class Negate(Mnemonic):
     """d = -m."""
 
-    forms = sizes(lambda b: Form("sf op S 01011 shift 0 Rm imm6 11111 Rd", General("Rd", b), General("Rm", b), Shifted(b)))  # fmt: skip
+    forms = [
+        *sizes(lambda b: Form("sf 1 0 01011 shift 0 Rm imm6 11111 Rd", General("Rd", b), General("Rm", b), Shifted(b))),
+        Form("0 Q 1 01110 size 10000 01011 10 Rn Rd", Vectors("Rd", BHSD), Vectors("Rn", BHSD)),
+        Form("01 1 11110 size 10000 01011 10 Rn Rd", Scalars("Rd", "d"), Scalars("Rn", "d")),
+    ]  # fmt: skip
+
+    @overload
+    def __call__(self, d: R | AnyZero, m: R | AnyZero, how: Shift | None = None) -> None: ...
+    @overload
+    def __call__(self, d: A, m: A) -> None: ...
+    def __call__(self, d: Any, m: Any, how: Shift | None = None) -> None:
+        self.write(d, m, how)
+
+
+class NegateFlags(Mnemonic):
+    """d = -m, and the flags are set."""
+
+    forms = sizes(lambda b: Form("sf 1 S 01011 shift 0 Rm imm6 11111 Rd", General("Rd", b), General("Rm", b), Shifted(b)))  # fmt: skip
 
     def __call__(self, d: R | AnyZero, m: R | AnyZero, how: Shift | None = None) -> None:
         self.write(d, m, how)
 
 
-neg, negs = Negate("neg", op=1, S=0), Negate("negs", op=1, S=1)
+neg, negs = Negate("neg"), NegateFlags("negs", S=1)
 
 
 class WithCarry(Mnemonic):
@@ -161,19 +198,50 @@ class Logical(Mnemonic):
     forms = [
         *sizes(lambda b: Form("sf opc 100100 N immr6 imms6 Rn Rd", General("Rd", b, stack=True), General("Rn", b), Bitmask(b))),
         *sizes(lambda b: Form("sf opc 01010 shift 0 Rm imm6 Rn Rd", General("Rd", b), General("Rn", b), General("Rm", b), Shifted(b, 4))),
+        Form("0 Q U 01110 which2 1 Rm 00011 1 Rn Rd", Vectors("Rd", B_ONLY), Vectors("Rn", B_ONLY), Vectors("Rm", B_ONLY)),
     ]  # fmt: skip
 
-    def __call__(self, d: R | AnyZero, n: R | AnyZero, m: R | AnyZero | int, how: Shift | None = None) -> None:
+    @overload
+    def __call__(self, d: R | AnyZero, n: R | AnyZero, m: R | AnyZero | int, how: Shift | None = None) -> None: ...
+    @overload
+    def __call__(self, d: Vector, n: Vector, m: Vector) -> None: ...
+    def __call__(self, d: Any, n: Any, m: Any, how: Shift | None = None) -> None:
         self.write(d, n, m, how)
 
 
-class LogicalFlags(Logical):
+def byte_forms(op: int) -> list[Form]:
+    """A byte at some place of each halfword or word of d: set there (orr), or cleared (bic)."""
+    return [
+        Form(f"0 Q {op} 0111100000 abc3 10 at1 1 01 defgh5 Rd", Vectors("Rd", "h4 h8", "rw"), Byte(), ByteShift("lsl", (0, 8), lambda n: {"at1": n})),
+        Form(f"0 Q {op} 0111100000 abc3 0 at2 1 01 defgh5 Rd", Vectors("Rd", "s2 s4", "rw"), Byte(), ByteShift("lsl", (0, 8, 16, 24), lambda n: {"at2": n})),
+    ]  # fmt: skip
+
+
+class LogicalOr(Mnemonic):
+    """d = n or m, bit by bit; of a vector also a byte in each halfword or word of d."""
+
+    forms = [*Logical.forms, *byte_forms(0)]
+
+    @overload
+    def __call__(self, d: R | AnyZero, n: R | AnyZero, m: R | AnyZero | int, how: Shift | None = None) -> None: ...
+    @overload
+    def __call__(self, d: Vector, n: Vector, m: Vector) -> None: ...
+    @overload
+    def __call__(self, d: Vector, n: int, m: Shift | None = None) -> None: ...
+    def __call__(self, d: Any, n: Any, m: Any = None, how: Shift | None = None) -> None:
+        self.write(d, n, m, how)
+
+
+class LogicalFlags(Mnemonic):
     """d = n and m, and the flags N and Z are set."""
 
     forms = [
         *sizes(lambda b: Form("sf opc 100100 N immr6 imms6 Rn Rd", General("Rd", b), General("Rn", b), Bitmask(b), writes=parts.FLAGS)),
         *sizes(lambda b: Form("sf opc 01010 shift 0 Rm imm6 Rn Rd", General("Rd", b), General("Rn", b), General("Rm", b), Shifted(b, 4), writes=parts.FLAGS)),
     ]  # fmt: skip
+
+    def __call__(self, d: R | AnyZero, n: R | AnyZero, m: R | AnyZero | int, how: Shift | None = None) -> None:
+        self.write(d, n, m, how)
 
 
 class Test(Mnemonic):
@@ -198,6 +266,37 @@ class LogicalNot(Mnemonic):
         self.write(d, n, m, how)
 
 
+class LogicalNotAny(Mnemonic):
+    """d = n op not m, bit by bit, of vectors too."""
+
+    forms = [
+        *LogicalNot.forms,
+        Form("0 Q 0 01110 which2 1 Rm 00011 1 Rn Rd", Vectors("Rd", B_ONLY), Vectors("Rn", B_ONLY), Vectors("Rm", B_ONLY)),
+    ]  # fmt: skip
+
+    @overload
+    def __call__(self, d: R | AnyZero, n: R | AnyZero, m: R | AnyZero, how: Shift | None = None) -> None: ...
+    @overload
+    def __call__(self, d: Vector, n: Vector, m: Vector) -> None: ...
+    def __call__(self, d: Any, n: Any, m: Any, how: Shift | None = None) -> None:
+        self.write(d, n, m, how)
+
+
+class BitClearAny(Mnemonic):
+    """d = n and not m, bit by bit; of a vector also a byte in each halfword or word of d."""
+
+    forms = [*LogicalNotAny.forms, *byte_forms(1)]
+
+    @overload
+    def __call__(self, d: R | AnyZero, n: R | AnyZero, m: R | AnyZero, how: Shift | None = None) -> None: ...
+    @overload
+    def __call__(self, d: Vector, n: Vector, m: Vector) -> None: ...
+    @overload
+    def __call__(self, d: Vector, n: int, m: Shift | None = None) -> None: ...
+    def __call__(self, d: Any, n: Any, m: Any = None, how: Shift | None = None) -> None:
+        self.write(d, n, m, how)
+
+
 class LogicalNotFlags(LogicalNot):
     """d = n and not m, and the flags N and Z are set."""
 
@@ -207,15 +306,24 @@ class LogicalNotFlags(LogicalNot):
 class Not(Mnemonic):
     """d = not m."""
 
-    forms = sizes(lambda b: Form("sf 01 01010 shift 1 Rm imm6 11111 Rd", General("Rd", b), General("Rm", b), Shifted(b, 4)))  # fmt: skip
+    forms = [
+        *sizes(lambda b: Form("sf 01 01010 shift 1 Rm imm6 11111 Rd", General("Rd", b), General("Rm", b), Shifted(b, 4))),
+        Form("0 Q 1 01110 00 10000 00101 10 Rn Rd", Vectors("Rd", B_ONLY), Vectors("Rn", B_ONLY)),
+    ]  # fmt: skip
 
-    def __call__(self, d: R | AnyZero, m: R | AnyZero, how: Shift | None = None) -> None:
+    @overload
+    def __call__(self, d: R | AnyZero, m: R | AnyZero, how: Shift | None = None) -> None: ...
+    @overload
+    def __call__(self, d: Vector, m: Vector) -> None: ...
+    def __call__(self, d: Any, m: Any, how: Shift | None = None) -> None:
         self.write(d, m, how)
 
 
-and_, orr, eor = Logical("and", opc=0), Logical("orr", opc=1), Logical("eor", opc=2)
+and_, eor = Logical("and", opc=0, U=0, which2=0), Logical("eor", opc=2, U=1, which2=0)
+orr = LogicalOr("orr", opc=1, U=0, which2=2)
 ands, tst = LogicalFlags("ands", opc=3), Test("tst")
-bic, orn, eon = LogicalNot("bic", opc=0), LogicalNot("orn", opc=1), LogicalNot("eon", opc=2)
+bic, orn = BitClearAny("bic", opc=0, which2=1), LogicalNotAny("orn", opc=1, which2=3)
+eon = LogicalNot("eon", opc=2)
 bics, mvn = LogicalNotFlags("bics", opc=3), Not("mvn")
 
 
@@ -246,11 +354,27 @@ class Move(Mnemonic):
     forms = [
         *sizes(lambda b: Form("sf 01 01010 000 Rm 000000 11111 Rd", General("Rd", b), General("Rm", b))),
         *sizes(lambda b: Form("sf 00 100010 0000000000000 Rn Rd", General("Rd", b, stack=True), General("Rn", b, stack=True))),
+        Form("0 Q 0 01110 10 1 Rm 00011 1 Rn Rd", Vectors("Rd", B_ONLY), Vectors("Rn", B_ONLY), finish=lambda fields: fields | {"Rm": fields["Rn"]}),
+        Form("0 1 1 01110000 imm5 0 imm4 1 Rn Rd", Element("Rd", "b h s d", imm5_of, "rw"), Element("Rn", "b h s d", imm4_of)),
+        Form("0 1 0 01110000 imm5 0 0011 1 Rn Rd", Element("Rd", "b h s", imm5_of, "rw"), General("Rn", 32)),
+        Form("0 1 0 01110000 imm5 0 0011 1 Rn Rd", Element("Rd", "d", imm5_of, "rw"), General("Rn", 64)),
+        Form("0 0 0 01110000 imm5 0 0111 1 Rn Rd", General("Rd", 32), Element("Rn", "s", imm5_of)),
+        Form("0 1 0 01110000 imm5 0 0111 1 Rn Rd", General("Rd", 64), Element("Rn", "d", imm5_of)),
+        Form("01 0 11110000 imm5 0 0000 1 Rn Rd", Scalars("Rd", "b h s d"), Element("Rn", "b h s d", imm5_of)),
     ]  # fmt: skip
 
-    def __call__(self, d: R | SP | AnyZero, n: R | SP | AnyZero | int) -> None:
+    @overload
+    def __call__(self, d: R | SP | AnyZero, n: R | SP | AnyZero | int) -> None: ...
+    @overload
+    def __call__(self, d: Vector, n: Vector) -> None: ...
+    @overload
+    def __call__(self, d: Lane, n: Lane | X | W | AnyZero) -> None: ...
+    @overload
+    def __call__(self, d: X | W | AnyZero | B | H | S | D, n: Lane) -> None: ...
+    def __call__(self, d: Any, n: Any) -> None:
         if isinstance(n, int):
-            assert isinstance(d, X | W), "a number goes to a register that can hold it"
+            if not isinstance(d, X | W):
+                raise EncodingError(f"mov {d}, #{n}: a number goes to x0 to x30 or w0 to w30")
             return move_number(d, n)
         if isinstance(d, SP | WSP) and not listing().moving_sp:
             raise AssemblyError(f"mov {d}: only frame() moves the stack pointer")
@@ -472,9 +596,25 @@ class MultiplyAdd(Mnemonic):
 
 
 class Multiply(Mnemonic):
-    """d = n * m, or -(n * m)."""
+    """d = n * m."""
 
-    forms = sizes(lambda b: Form("sf 00 11011000 Rm minus 11111 Rn Rd", General("Rd", b), General("Rn", b), General("Rm", b)))  # fmt: skip
+    forms = [
+        *sizes(lambda b: Form("sf 00 11011000 Rm 0 11111 Rn Rd", General("Rd", b), General("Rn", b), General("Rm", b))),
+        Form("0 Q 0 01110 size 1 Rm 10011 1 Rn Rd", Vectors("Rd", BHS), Vectors("Rn", BHS), Vectors("Rm", BHS)),
+    ]  # fmt: skip
+
+    @overload
+    def __call__(self, d: R | AnyZero, n: R | AnyZero, m: R | AnyZero) -> None: ...
+    @overload
+    def __call__(self, d: Vector, n: Vector, m: Vector) -> None: ...
+    def __call__(self, d: Any, n: Any, m: Any) -> None:
+        self.write(d, n, m)
+
+
+class MultiplyNegate(Mnemonic):
+    """d = -(n * m)."""
+
+    forms = sizes(lambda b: Form("sf 00 11011000 Rm 1 11111 Rn Rd", General("Rd", b), General("Rn", b), General("Rm", b)))  # fmt: skip
 
     def __call__(self, d: R | AnyZero, n: R | AnyZero, m: R | AnyZero) -> None:
         self.write(d, n, m)
@@ -490,9 +630,25 @@ class MultiplyAddLong(Mnemonic):
 
 
 class MultiplyLong(Mnemonic):
-    """d = n * m, or -(n * m), of halves into a whole."""
+    """d = n * m, of halves into a whole; or of the lower half of vectors."""
 
-    forms = [Form("1 00 11011 U 01 Rm minus 11111 Rn Rd", General("Rd", 64), General("Rn", 32), General("Rm", 32))]  # fmt: skip
+    forms = [
+        Form("1 00 11011 U 01 Rm 0 11111 Rn Rd", General("Rd", 64), General("Rn", 32), General("Rm", 32)),
+        Form("0 Q U 01110 size 1 Rm 1100 00 Rn Rd", Vectors("Rd", WIDE, up=1, half=False), Vectors("Rn", NARROW[0]), Vectors("Rm", NARROW[0])),
+    ]  # fmt: skip
+
+    @overload
+    def __call__(self, d: X | ZR, n: W | WZR, m: W | WZR) -> None: ...
+    @overload
+    def __call__(self, d: Vector, n: Vector, m: Vector) -> None: ...
+    def __call__(self, d: Any, n: Any, m: Any) -> None:
+        self.write(d, n, m)
+
+
+class MultiplyNegateLong(Mnemonic):
+    """d = -(n * m), of halves into a whole."""
+
+    forms = [Form("1 00 11011 U 01 Rm 1 11111 Rn Rd", General("Rd", 64), General("Rn", 32), General("Rm", 32))]  # fmt: skip
 
     def __call__(self, d: X | ZR, n: W | WZR, m: W | WZR) -> None:
         self.write(d, n, m)
@@ -508,11 +664,11 @@ class MultiplyHigh(Mnemonic):
 
 
 madd, msub = MultiplyAdd("madd", minus=0), MultiplyAdd("msub", minus=1)
-mul, mneg = Multiply("mul", minus=0), Multiply("mneg", minus=1)
+mul, mneg = Multiply("mul"), MultiplyNegate("mneg")
 smaddl, smsubl = MultiplyAddLong("smaddl", U=0, minus=0), MultiplyAddLong("smsubl", U=0, minus=1)
 umaddl, umsubl = MultiplyAddLong("umaddl", U=1, minus=0), MultiplyAddLong("umsubl", U=1, minus=1)
-smull, smnegl = MultiplyLong("smull", U=0, minus=0), MultiplyLong("smnegl", U=0, minus=1)
-umull, umnegl = MultiplyLong("umull", U=1, minus=0), MultiplyLong("umnegl", U=1, minus=1)
+smull, smnegl = MultiplyLong("smull", U=0), MultiplyNegateLong("smnegl", U=0)
+umull, umnegl = MultiplyLong("umull", U=1), MultiplyNegateLong("umnegl", U=1)
 smulh, umulh = MultiplyHigh("smulh", U=0), MultiplyHigh("umulh", U=1)
 
 
@@ -532,15 +688,17 @@ udiv, sdiv = Divide("udiv", signed=0), Divide("sdiv", signed=1)
 
 
 class Bits(Mnemonic):
-    """d = n with its bits or bytes turned around, or counted from the top."""
+    """d = n with its bits or bytes turned around, or counted from the top; of vectors, in each element."""
 
-    forms = sizes(lambda b: Form("sf 10 1101011000000 0000 op2 Rn Rd", General("Rd", b), General("Rn", b)))
-
-    def __call__(self, d: R | AnyZero, n: R | AnyZero) -> None:
+    @overload
+    def __call__(self, d: R | AnyZero, n: R | AnyZero) -> None: ...
+    @overload
+    def __call__(self, d: Vector, n: Vector) -> None: ...
+    def __call__(self, d: Any, n: Any) -> None:
         self.write(d, n)
 
 
-class Reverse(Bits):
+class Reverse(Mnemonic):
     """d = n with all its bytes turned around."""
 
     forms = [
@@ -548,25 +706,43 @@ class Reverse(Bits):
         Form("1 10 1101011000000 000011 Rn Rd", General("Rd", 64), General("Rn", 64)),
     ]
 
-
-class ReverseWords(Mnemonic):
-    """d = n with the bytes of each half turned around."""
-
-    forms = [Form("1 10 1101011000000 000010 Rn Rd", General("Rd", 64), General("Rn", 64))]
-
-    def __call__(self, d: X | ZR, n: X | ZR) -> None:
+    def __call__(self, d: R | AnyZero, n: R | AnyZero) -> None:
         self.write(d, n)
 
 
-class CountBits(Bits):
-    """d = how many bits from the top are zeros (clz), or like the first (cls)."""
+class ReverseWords(Mnemonic):
+    """d = n with the bytes of each word turned around."""
 
-    forms = sizes(lambda b: Form("sf 10 1101011000000 00010 op Rn Rd", General("Rd", b), General("Rn", b)))
+    forms = [
+        Form("1 10 1101011000000 000010 Rn Rd", General("Rd", 64), General("Rn", 64)),
+        Form("0 Q 1 01110 size 10000 00000 10 Rn Rd", Vectors("Rd", BH), Vectors("Rn", BH)),
+    ]
+
+    @overload
+    def __call__(self, d: X | ZR, n: X | ZR) -> None: ...
+    @overload
+    def __call__(self, d: Vector, n: Vector) -> None: ...
+    def __call__(self, d: Any, n: Any) -> None:
+        self.write(d, n)
 
 
-rbit, rev16 = Bits("rbit", op2=0), Bits("rev16", op2=1)
+rbit = Bits("rbit", [
+    *sizes(lambda b: Form("sf 10 1101011000000 000000 Rn Rd", General("Rd", b), General("Rn", b))),
+    Form("0 Q 1 01110 01 10000 00101 10 Rn Rd", Vectors("Rd", B_ONLY), Vectors("Rn", B_ONLY)),
+])  # fmt: skip
+rev16 = Bits("rev16", [
+    *sizes(lambda b: Form("sf 10 1101011000000 000001 Rn Rd", General("Rd", b), General("Rn", b))),
+    Form("0 Q 0 01110 00 10000 00001 10 Rn Rd", Vectors("Rd", B_ONLY), Vectors("Rn", B_ONLY)),
+])  # fmt: skip
+clz = Bits("clz", [
+    *sizes(lambda b: Form("sf 10 1101011000000 000100 Rn Rd", General("Rd", b), General("Rn", b))),
+    Form("0 Q 1 01110 size 10000 00100 10 Rn Rd", Vectors("Rd", BHS), Vectors("Rn", BHS)),
+])  # fmt: skip
+cls = Bits("cls", [
+    *sizes(lambda b: Form("sf 10 1101011000000 000101 Rn Rd", General("Rd", b), General("Rn", b))),
+    Form("0 Q 0 01110 size 10000 00100 10 Rn Rd", Vectors("Rd", BHS), Vectors("Rn", BHS)),
+])  # fmt: skip
 rev, rev32 = Reverse("rev"), ReverseWords("rev32")
-clz, cls = CountBits("clz", op=0), CountBits("cls", op=1)
 
 
 class Checksum(Mnemonic):

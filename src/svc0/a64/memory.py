@@ -1,10 +1,14 @@
-"""Loads and stores of general registers, and addresses of places.
+"""Loads and stores, and addresses of places.
 
 Brackets are memory: ``ldr(w0, [x1, 4])``; with a number after them the base is
 stepped afterwards: ``ldrb(w0, [x1], 1)``; ``pre[sp, -16]`` steps it before.
+What moves many vector registers at once, or takes them apart, is in simd.py.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeAlias, TypeVar
 
 from .errors import AssemblyError
 from .listing import listing
@@ -25,7 +29,8 @@ from .operands import (
     To,
 )
 from .places import Label, Place
-from .registers import SP, WZR, ZR, W, X
+from .registers import SP, WZR, ZR, B, D, H, Q, S, W, X
+from .vectors import Scalars
 
 # fmt: off
 __all__ = [
@@ -34,144 +39,209 @@ __all__ = [
 ]
 # fmt: on
 
-Data = X | W | ZR | WZR
+General_: TypeAlias = X | W | ZR | WZR
+Scalar: TypeAlias = B | H | S | D | Q
+T = TypeVar("T", X | ZR, W | WZR, S, D, Q)
 
 
-def stepping(address: Address | PreIndexed, step: int | None) -> Effect:
+def stepping(address: Address | PreIndexed, step: object) -> Effect:
     """What an address does to the stack pointer, which only frame() may move."""
-    base = address.base if isinstance(address, PreIndexed) else address[0]
+    base = address.base if isinstance(address, PreIndexed) else address[0] if address else None
     if not isinstance(base, SP) or (step is None and not isinstance(address, PreIndexed)):
         return NO_EFFECT
     if not listing().moving_sp:
         raise AssemblyError("only frame() moves the stack pointer")
-    return Effect(sp=address.step if isinstance(address, PreIndexed) else step or 0)
+    moved = address.step if isinstance(address, PreIndexed) else step
+    assert isinstance(moved, int), "a frame moves the stack pointer by a number"
+    return Effect(sp=moved)
+
+
+# --- one register -------------------------------------------------------------------
+
+
+def transfers(box: str, t: Operand, scale: int) -> Iterator[Form]:
+    """The ways to an address, of ``1 << scale`` bytes; ``MM`` in the box is the manual's class of them."""
+    width, step = 1 << scale, Number("simm9", -256, 255)
+    yield Form(f"{box.replace('MM', '01')} imm12 Rn Rt", t, Offset(Number("imm12", 0, 4095 * width, width), width))  # fmt: skip
+    yield Form(f"{box.replace('MM', '00')} 1 Rm option scaled 10 Rn Rt", t, Indexed(scale))
+    yield Form(f"{box.replace('MM', '00')} 0 simm9 01 Rn Rt", t, Memory(step=True), step)
+    yield Form(f"{box.replace('MM', '00')} 0 simm9 11 Rn Rt", t, Before(step))
+
+
+def unscaled(box: str, t: Operand, scale: int) -> Iterator[Form]:
+    """The way to an address at any distance from -256 to 255."""
+    yield Form(f"{box.replace('MM', '00')} 0 simm9 00 Rn Rt", t, Offset(Number("simm9", -256, 255), 1 << scale))  # fmt: skip
 
 
 class Transfer(Mnemonic):
-    """Load or store one register: of ``1 << size`` bytes, into or from ``bits`` bits."""
+    """Load or store one register."""
 
-    def __init__(self, name: str, *, size: int, opc: int, literal: int | None = None, bits: tuple[int, ...] = (32,)) -> None:
-        self.forms = []
-        role: Role = "r" if opc == 0 else "w"
-        for width in bits:
-            # What a load of all of a register moves depends on the register: size 2 or 3.
-            scale = size if size >= 0 else (2 if width == 32 else 3)
-            # Sign extension to 32 bits is opc 3, to 64 bits opc 2.
-            kind = 3 if opc == 2 and width == 32 else opc
-            box, t = f"{scale:02b} 111 0 {{}} {kind:02b}", General("Rt", width, role)
-            self.forms += [
-                Form(box.format("01") + " imm12 Rn Rt", t, Offset(Number("imm12", 0, 4095 << scale, 1 << scale), 1 << scale)),
-                Form(box.format("00") + " 1 Rm option scaled 10 Rn Rt", t, Indexed(scale)),
-                Form(box.format("00") + " 0 simm9 01 Rn Rt", t, Memory(step=True), Number("simm9", -256, 255)),
-                Form(box.format("00") + " 0 simm9 11 Rn Rt", t, Before(Number("simm9", -256, 255))),
-            ]  # fmt: skip
-            if literal is not None:
-                word = literal + (width == 64 and name == "ldr")
-                self.forms.append(Form(f"{word:02b} 011000 simm19 Rt", t, To("simm19")))
-        super().__init__(name)
+    def __call__(
+        self, t: General_ | Scalar, address: Address | PreIndexed, step: int | None = None
+    ) -> None:
+        self.write(t, address, step, effect=stepping(address, step))
 
-    def move(self, t: object, address: Address | PreIndexed | Place | Label, step: int | None) -> None:
+
+class TransferNarrow(Transfer):
+    """Load or store the low byte or halfword of a general register."""
+
+    def __call__(self, t: W | WZR, address: Address | PreIndexed, step: int | None = None) -> None:
+        self.write(t, address, step, effect=stepping(address, step))
+
+
+class TransferSigned(Transfer):
+    """Load a byte or a halfword, and extend its sign."""
+
+    def __call__(self, t: General_, address: Address | PreIndexed, step: int | None = None) -> None:
+        self.write(t, address, step, effect=stepping(address, step))
+
+
+class Load(Transfer):
+    """Load all of a register; from a place within a megabyte, too."""
+
+    def __call__(
+        self,
+        t: General_ | Scalar,
+        address: Address | PreIndexed | Place | Label,
+        step: int | None = None,
+    ) -> None:
         if isinstance(address, Place | Label):
             return self.write(t, address)
         self.write(t, address, step, effect=stepping(address, step))
 
 
-class TransferAny(Transfer):
-    """Load or store a register of either width."""
+class LoadSignedWord(Transfer):
+    """Load a word and extend its sign; from a place within a megabyte, too."""
 
-    def __call__(self, t: Data, address: Address | PreIndexed | Place, step: int | None = None) -> None:
-        self.move(t, address, step)
-
-
-class TransferNarrow(Transfer):
-    """Load or store the low byte or halfword of a register."""
-
-    def __call__(self, t: W | WZR, address: Address | PreIndexed, step: int | None = None) -> None:
-        self.move(t, address, step)
-
-
-class TransferSigned(Transfer):
-    """Load a word and extend its sign."""
-
-    def __call__(self, t: X | ZR, address: Address | PreIndexed | Place, step: int | None = None) -> None:
-        self.move(t, address, step)
-
-
-ALL, BOTH = -1, (32, 64)
-
-ldrb, strb = TransferNarrow("ldrb", size=0, opc=1), TransferNarrow("strb", size=0, opc=0)
-ldrh, strh = TransferNarrow("ldrh", size=1, opc=1), TransferNarrow("strh", size=1, opc=0)
-ldrsb, ldrsh = TransferAny("ldrsb", size=0, opc=2, bits=BOTH), TransferAny("ldrsh", size=1, opc=2, bits=BOTH)
-ldrsw = TransferSigned("ldrsw", size=2, opc=2, bits=(64,), literal=2)
+    def __call__(
+        self, t: X | ZR, address: Address | PreIndexed | Place | Label, step: int | None = None
+    ) -> None:
+        if isinstance(address, Place | Label):
+            return self.write(t, address)
+        self.write(t, address, step, effect=stepping(address, step))
 
 
 class Unscaled(Mnemonic):
     """Load or store at any byte offset from -256 to 255."""
 
-    def __init__(self, name: str, *, size: int, opc: int, bits: tuple[int, ...] = (32,)) -> None:
-        self.forms = []
-        role: Role = "r" if opc == 0 else "w"
-        for width in bits:
-            scale = size if size >= 0 else (2 if width == 32 else 3)
-            kind = 3 if opc == 2 and width == 32 else opc
-            self.forms.append(Form(f"{scale:02b} 111 0 00 {kind:02b} 0 simm9 00 Rn Rt", General("Rt", width, role), Offset(Number("simm9", -256, 255), 1 << scale)))  # fmt: skip
-        super().__init__(name)
-
-    def __call__(self, t: Data, address: Address) -> None:
+    def __call__(self, t: General_ | Scalar, address: Address) -> None:
         self.write(t, address)
 
 
-ldurb, sturb = Unscaled("ldurb", size=0, opc=1), Unscaled("sturb", size=0, opc=0)
-ldurh, sturh = Unscaled("ldurh", size=1, opc=1), Unscaled("sturh", size=1, opc=0)
-ldursb, ldursh = Unscaled("ldursb", size=0, opc=2, bits=BOTH), Unscaled("ldursh", size=1, opc=2, bits=BOTH)
-ldursw = Unscaled("ldursw", size=2, opc=2, bits=(64,))
+# The box of each, up to the address: size, 111, vector or not, MM for the way to the address, opc.
+LOADS = [
+    ("10 111 0 MM 01", General("Rt", 32, "w"), 2),
+    ("11 111 0 MM 01", General("Rt", 64, "w"), 3),
+    ("00 111 1 MM 01", Scalars("Rt", "b", "w"), 0),
+    ("01 111 1 MM 01", Scalars("Rt", "h", "w"), 1),
+    ("10 111 1 MM 01", Scalars("Rt", "s", "w"), 2),
+    ("11 111 1 MM 01", Scalars("Rt", "d", "w"), 3),
+    ("00 111 1 MM 11", Scalars("Rt", "q", "w"), 4),
+]
+STORES = [
+    ("10 111 0 MM 00", General("Rt", 32, "r"), 2),
+    ("11 111 0 MM 00", General("Rt", 64, "r"), 3),
+    ("00 111 1 MM 00", Scalars("Rt", "b", "r"), 0),
+    ("01 111 1 MM 00", Scalars("Rt", "h", "r"), 1),
+    ("10 111 1 MM 00", Scalars("Rt", "s", "r"), 2),
+    ("11 111 1 MM 00", Scalars("Rt", "d", "r"), 3),
+    ("00 111 1 MM 10", Scalars("Rt", "q", "r"), 4),
+]
+LITERALS = [
+    Form("00 011 0 00 simm19 Rt", General("Rt", 32, "w"), To("simm19")),
+    Form("01 011 0 00 simm19 Rt", General("Rt", 64, "w"), To("simm19")),
+    Form("00 011 1 00 simm19 Rt", Scalars("Rt", "s", "w"), To("simm19")),
+    Form("01 011 1 00 simm19 Rt", Scalars("Rt", "d", "w"), To("simm19")),
+    Form("10 011 1 00 simm19 Rt", Scalars("Rt", "q", "w"), To("simm19")),
+]
+LOAD_BYTE = [("00 111 0 MM 01", General("Rt", 32, "w"), 0)]
+STORE_BYTE = [("00 111 0 MM 00", General("Rt", 32, "r"), 0)]
+LOAD_HALFWORD = [("01 111 0 MM 01", General("Rt", 32, "w"), 1)]
+STORE_HALFWORD = [("01 111 0 MM 00", General("Rt", 32, "r"), 1)]
+LOAD_SIGNED_BYTE = [
+    ("00 111 0 MM 11", General("Rt", 32, "w"), 0),
+    ("00 111 0 MM 10", General("Rt", 64, "w"), 0),
+]
+LOAD_SIGNED_HALFWORD = [
+    ("01 111 0 MM 11", General("Rt", 32, "w"), 1),
+    ("01 111 0 MM 10", General("Rt", 64, "w"), 1),
+]
+LOAD_SIGNED_WORD = [("10 111 0 MM 10", General("Rt", 64, "w"), 2)]
+Kinds: TypeAlias = "list[tuple[str, Operand, int]]"
 
 
-def pair_forms(box: str, t: Operand, t2: Operand, width: int, *, steps: bool = True) -> list[Form]:
-    """The forms of a pair of registers of so many bytes; ``MM`` in the box is the addressing mode."""
+def each_way(kinds: Kinds) -> list[Form]:
+    """All ways to an address, for each kind of register."""
+    return [form for kind in kinds for form in transfers(*kind)]
+
+
+def any_distance(kinds: Kinds) -> list[Form]:
+    """The unscaled way to an address, for each kind of register."""
+    return [form for kind in kinds for form in unscaled(*kind)]
+
+
+ldr, str_ = Load("ldr", each_way(LOADS) + LITERALS), Transfer("str", each_way(STORES))
+ldrb, strb = TransferNarrow("ldrb", each_way(LOAD_BYTE)), TransferNarrow("strb", each_way(STORE_BYTE))  # fmt: skip
+ldrh, strh = TransferNarrow("ldrh", each_way(LOAD_HALFWORD)), TransferNarrow("strh", each_way(STORE_HALFWORD))  # fmt: skip
+ldrsb, ldrsh = TransferSigned("ldrsb", each_way(LOAD_SIGNED_BYTE)), TransferSigned("ldrsh", each_way(LOAD_SIGNED_HALFWORD))  # fmt: skip
+ldrsw = LoadSignedWord("ldrsw", [*each_way(LOAD_SIGNED_WORD), Form("10 011 0 00 simm19 Rt", General("Rt", 64, "w"), To("simm19"))])  # fmt: skip
+
+ldur, stur = Unscaled("ldur", any_distance(LOADS)), Unscaled("stur", any_distance(STORES))
+ldurb, sturb = Unscaled("ldurb", any_distance(LOAD_BYTE)), Unscaled("sturb", any_distance(STORE_BYTE))  # fmt: skip
+ldurh, sturh = Unscaled("ldurh", any_distance(LOAD_HALFWORD)), Unscaled("sturh", any_distance(STORE_HALFWORD))  # fmt: skip
+ldursb, ldursh = Unscaled("ldursb", any_distance(LOAD_SIGNED_BYTE)), Unscaled("ldursh", any_distance(LOAD_SIGNED_HALFWORD))  # fmt: skip
+ldursw = Unscaled("ldursw", any_distance(LOAD_SIGNED_WORD))
+
+
+# --- two registers ------------------------------------------------------------------
+
+
+def pair(load: int, *, steps: bool) -> Iterator[Form]:
+    """The forms for each kind of two registers; ``MM`` is the way to the address."""
+    role: Role = "w" if load else "r"
+    for box, width, t, t2 in [
+        (f"00 101 0 MM {load}", 4, General("Rt", 32, role), General("Rt2", 32, role)),
+        (f"10 101 0 MM {load}", 8, General("Rt", 64, role), General("Rt2", 64, role)),
+        (f"00 101 1 MM {load}", 4, Scalars("Rt", "s", role), Scalars("Rt2", "s", role)),
+        (f"01 101 1 MM {load}", 8, Scalars("Rt", "d", role), Scalars("Rt2", "d", role)),
+        (f"10 101 1 MM {load}", 16, Scalars("Rt", "q", role), Scalars("Rt2", "q", role)),
+    ]:
+        yield from pair_ways(box, width, t, t2, steps=steps)
+
+
+def pair_ways(box: str, width: int, t: Operand, t2: Operand, *, steps: bool) -> Iterator[Form]:
+    """The ways to the address of two registers."""
     offset = Number("simm7", -64 * width, 63 * width, width)
-    tail = "simm7 Rt2 Rn Rt"
-    forms = [Form(f"{box.replace('MM', '10')} {tail}", t, t2, Offset(offset, width))]
-    if steps:
-        forms += [
-            Form(f"{box.replace('MM', '01')} {tail}", t, t2, Memory(step=True), offset),
-            Form(f"{box.replace('MM', '11')} {tail}", t, t2, Before(offset)),
-        ]
-    return forms
+    if not steps:
+        yield Form(f"{box.replace('MM', '000')} simm7 Rt2 Rn Rt", t, t2, Offset(offset, width))
+        return
+    yield Form(f"{box.replace('MM', '010')} simm7 Rt2 Rn Rt", t, t2, Offset(offset, width))
+    yield Form(f"{box.replace('MM', '001')} simm7 Rt2 Rn Rt", t, t2, Memory(step=True), offset)
+    yield Form(f"{box.replace('MM', '011')} simm7 Rt2 Rn Rt", t, t2, Before(offset))
 
 
 class Pair(Mnemonic):
     """Load or store two registers side by side."""
 
-    def __init__(self, name: str, *, load: int, signed: bool = False) -> None:
-        role: Role = "w" if load else "r"
-        self.forms = []
-        for bits in (64,) if signed else BOTH:
-            t, t2 = General("Rt", bits, role), General("Rt2", bits, role)
-            opc, width = ("01", 4) if signed else (("00", 4) if bits == 32 else ("10", 8))
-            self.forms += pair_forms(f"{opc} 101 0 0 MM {load}", t, t2, width)
-        super().__init__(name)
-
-    def __call__(self, t: X | W | ZR | WZR, t2: X | W | ZR | WZR, address: Address | PreIndexed, step: int | None = None) -> None:
+    def __call__(
+        self, t: T, t2: T, address: Address | PreIndexed, step: int | None = None
+    ) -> None:
         self.write(t, t2, address, step, effect=stepping(address, step))
 
 
 class PairOnce(Mnemonic):
     """Load or store two registers that will not be wanted again soon."""
 
-    def __init__(self, name: str, *, load: int) -> None:
-        role: Role = "w" if load else "r"
-        self.forms = []
-        for bits, opc, width in (32, "00", 4), (64, "10", 8):
-            t, t2 = General("Rt", bits, role), General("Rt2", bits, role)
-            self.forms += pair_forms(f"{opc} 101 0 0 00 {load}", t, t2, width, steps=False)
-        super().__init__(name)
-
-    def __call__(self, t: Data, t2: Data, address: Address) -> None:
+    def __call__(self, t: T, t2: T, address: Address) -> None:
         self.write(t, t2, address)
 
 
-stnp, ldnp, ldpsw = PairOnce("stnp", load=0), PairOnce("ldnp", load=1), Pair("ldpsw", load=1, signed=True)
+ldp, stp = Pair("ldp", pair(1, steps=True)), Pair("stp", pair(0, steps=True))
+ldnp, stnp = PairOnce("ldnp", pair(1, steps=False)), PairOnce("stnp", pair(0, steps=False))
+ldpsw = Pair("ldpsw", pair_ways("01 101 0 MM 1", 4, General("Rt", 64, "w"), General("Rt2", 64, "w"), steps=True))  # fmt: skip
+
+
+# --- addresses ----------------------------------------------------------------------
 
 
 class AddressMnemonic(Mnemonic):
@@ -202,6 +272,3 @@ class Prefetch(Mnemonic):
 
 
 prfm = Prefetch("prfm")
-ldr, str_ = TransferAny("ldr", size=ALL, opc=1, bits=BOTH, literal=0), TransferAny("str", size=ALL, opc=0, bits=BOTH)
-ldur, stur = Unscaled("ldur", size=ALL, opc=1, bits=BOTH), Unscaled("stur", size=ALL, opc=0, bits=BOTH)
-ldp, stp = Pair("ldp", load=1), Pair("stp", load=0)

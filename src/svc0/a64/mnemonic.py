@@ -100,7 +100,10 @@ class Row:
         )
 
     def fill(self, values: tuple[Any, ...]) -> dict[str, int]:
-        """The fields of the diagram; EncodingError says which operand does not fit."""
+        """The fields of the diagram; EncodingError says which operand does not fit.
+
+        Operands may give more than the diagram has: what ``finish`` makes fields of, and what they must agree on.
+        """
         fields = dict(self.bits)
         padded = values + (None,) * (len(self.operands) - len(values))
         for operand, value in zip(self.operands, padded, strict=True):
@@ -108,7 +111,9 @@ class Row:
                 if fields.get(name, number) != number:
                     raise EncodingError(f"{operand.show(value)} does not go with the other operands")
                 fields[name] = number
-        return self.finish(fields) if self.finish else fields
+        if self.finish:
+            fields = self.finish(fields)
+        return {name: fields[name] for name in self.diagram.fields if name in fields}
 
     def reach(self, address: int, target: int, to: Place | Label) -> dict[str, int]:
         """The fields that lead from an address to another."""
@@ -131,10 +136,14 @@ class Row:
 
     def examples(self, random: Random) -> Iterator[tuple[Any, ...]]:
         """Operands that fit, without end: each operand's extremes first."""
-        if not self.operands:
-            while True:
-                yield ()
-        yield from zip(*(operand.examples(random) for operand in self.operands), strict=False)
+        operands = [operand.examples(random) for operand in self.operands]
+        while True:
+            values = tuple(next(examples) for examples in operands)
+            try:
+                self.fill(values)
+            except AssemblyError:
+                continue  # each fits, but not with the others
+            yield values
 
 
 class Mnemonic:
@@ -142,9 +151,9 @@ class Mnemonic:
 
     forms: Iterable[Form] = ()
 
-    def __init__(self, name: str, **bits: int) -> None:
+    def __init__(self, name: str, forms: Iterable[Form] | None = None, /, **bits: int) -> None:
         self.name = name
-        self.rows = [Row(form, bits) for form in self.forms]
+        self.rows = [Row(form, bits) for form in (self.forms if forms is None else forms)]
         assert name not in MNEMONICS, f"{name} is there twice"
         MNEMONICS[name] = self
 

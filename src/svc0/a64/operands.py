@@ -12,7 +12,7 @@ keeps of ``Rd``) the form says ``"w"``, ``"r"`` or ``"rw"``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from random import Random
@@ -82,6 +82,12 @@ class Operand:
         yield from ()
 
 
+def listed(items: Iterable[str]) -> str:
+    """Choices in words: ``b, h or s``."""
+    *some, last = items
+    return f"{', '.join(some)} or {last}" if some else last
+
+
 def show(value: object) -> str:
     """An operand as the manual's assembly language writes it."""
     if isinstance(value, Condition):
@@ -100,11 +106,20 @@ def show(value: object) -> str:
 class General(Operand):
     """A general register: of one width, with the stack pointer or the zero register as number 31."""
 
-    def __init__(self, field: str, bits: int, role: Role = "", *, stack: bool = False) -> None:
+    def __init__(
+        self,
+        field: str,
+        bits: int,
+        role: Role = "",
+        *,
+        stack: bool = False,
+        zero: bool = True,
+    ) -> None:
         self.field, self.bits, self.stack = field, bits, stack
         self.role = role or ("w" if field == "Rd" else "r")
         self.kind: type[Register] = X if bits == 64 else W
         self.last = (sp if bits == 64 else wsp) if stack else (xzr if bits == 64 else wzr)
+        self.zero = zero or stack
         letter, other = "X" if bits == 64 else "W", "SP" if bits == 64 else "WSP"
         self.syntax = f"<{letter}{field[1:]}{'|' + other if stack else ''}>"
 
@@ -112,6 +127,8 @@ class General(Operand):
         return isinstance(value, self.kind) or value is self.last
 
     def fields(self, value: Register) -> Fields:
+        if value is self.last and not self.zero:
+            raise EncodingError(f"a register that is not {value} fits here")
         return {self.field: value.number}
 
     def reads(self, value: Register) -> int:
@@ -122,9 +139,15 @@ class General(Operand):
 
     def examples(self, random: Random) -> Iterator[object]:
         registers = [r for r in (XS if self.bits == 64 else WS) if r.number != 18]
-        yield from (registers[0], registers[-1], self.last)
+        yield from (registers[0], registers[-1])
+        if self.zero:
+            yield self.last
         while True:
             yield random.choice(registers)
+
+    def wrong(self, random: Random) -> Iterator[object]:
+        if not self.zero:
+            yield self.last
 
 
 # --- numbers ------------------------------------------------------------------
@@ -629,6 +652,13 @@ class To(Operand):
         while True:
             yield Label()
 
+    def distances(self, random: Random) -> Iterator[int]:
+        """Without end, in bytes: how far a place may be, first the farthest."""
+        far = (1 << self.bits - 1) * self.step
+        yield from (-far, far - self.step, 0, self.step)
+        while True:
+            yield random.randrange(-far, far, self.step)
+
 
 class AddressOf(To):
     """A place within a megabyte: its distance in bytes, in two fields."""
@@ -646,6 +676,9 @@ class PageOf(AddressOf):
 
     def reach(self, address: int, target: int, to: Place | Label) -> Fields:
         return super().reach(address >> 12, target >> 12, to)
+
+    def distances(self, random: Random) -> Iterator[int]:
+        return (distance << 12 for distance in super().distances(random))
 
 
 @dataclass(frozen=True)
@@ -682,3 +715,7 @@ class InPage(To):
     def examples(self, random: Random) -> Iterator[object]:
         while True:
             yield LowBits(Place())
+
+    def distances(self, random: Random) -> Iterator[int]:
+        while True:
+            yield random.randrange(1 << 32)

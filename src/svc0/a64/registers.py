@@ -103,6 +103,11 @@ class Vector:
         """The manual's suffix: 16b, 8h, …"""
         return f"{self.lanes}{ELEMENTS[self.bits]}"
 
+    @property
+    def name(self) -> str:
+        """The attribute it is: b16, h8, …"""
+        return f"{ELEMENTS[self.bits]}{self.lanes}"
+
     def __repr__(self) -> str:
         return f"{self.register}.{self.arrangement}"
 
@@ -115,11 +120,16 @@ class Lane:
     bits: int
     index: int
 
+    @property
+    def kind(self) -> str:
+        """The letter of its width: b, h, s or d."""
+        return ELEMENTS[self.bits]
+
     def __repr__(self) -> str:
-        return f"{self.register}.{ELEMENTS[self.bits]}[{self.index}]"
+        return f"{self.register}.{self.kind}[{self.index}]"
 
 
-ELEMENTS = {8: "b", 16: "h", 32: "s", 64: "d"}
+ELEMENTS = {8: "b", 16: "h", 32: "s", 64: "d", 128: "q"}
 
 
 class Part(Register):
@@ -147,6 +157,7 @@ class V(Register):
     s4: Vector
     d1: Vector
     d2: Vector
+    q1: Vector
 
 
 class B(Part):
@@ -453,7 +464,7 @@ def _join() -> None:
             part.v = v
             setattr(v, kind, part)
         for bits, letter in ELEMENTS.items():
-            for lanes in (64 // bits, 128 // bits):
+            for lanes in {max(64 // bits, 1), 128 // bits}:
                 setattr(v, f"{letter}{lanes}", Vector(v, lanes, bits))
 
 

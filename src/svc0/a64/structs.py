@@ -136,6 +136,7 @@ class Struct:
         )
         cls.fields, end, alignment = {}, 0, 1
         for name, kind in kinds.items():
+            assert name not in ("size", "alignment", "fields"), f"{name} is a name of every struct"
             placing: Placing = cls.__dict__.get(name, Placing())
             field = cls._lay(name, kind, placing, end)
             cls.fields[name] = field

@@ -19,7 +19,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from unicorn import UC_ARCH_ARM64, UC_HOOK_INTR, UC_MODE_ARM, UC_PROT_EXEC, UC_PROT_READ, UC_PROT_WRITE, arm64_const
+from unicorn import (
+    UC_ARCH_ARM64,
+    UC_HOOK_INTR,
+    UC_MODE_ARM,
+    UC_PROT_EXEC,
+    UC_PROT_READ,
+    UC_PROT_WRITE,
+    arm64_const,
+)
 from unicorn.unicorn_py3 import Uc, UcError  # its bindings are half-typed: kept to few modules
 
 from svc0.a64 import Data, Place, Platform, Register, Routine, V, W, X
@@ -58,7 +66,10 @@ class Caller:
         self._zeros_used = False
         rights = UC_PROT_READ, UC_PROT_READ | UC_PROT_EXEC, UC_PROT_READ | UC_PROT_WRITE
         for segment, protection in zip(self.program.segments, rights, strict=True):
-            first, last = segment.address // PAGE * PAGE, -(-(segment.address + segment.size) // PAGE) * PAGE
+            first, last = (
+                segment.address // PAGE * PAGE,
+                -(-(segment.address + segment.size) // PAGE) * PAGE,
+            )
             if last > first:
                 self.uc.mem_map(first, last - first, protection)
                 self.uc.mem_write(segment.address, segment.content)
@@ -128,7 +139,9 @@ class Caller:
         """Run the routine; numbers and bytes go in, a bytearray comes back as it was left."""
         parameters = list(self.routine.parameters.values())
         if len(arguments) != len(parameters):
-            raise TypeError(f"{self.routine} takes {len(parameters)} registers, not {len(arguments)}")
+            raise TypeError(
+                f"{self.routine} takes {len(parameters)} registers, not {len(arguments)}"
+            )
         poison = self._poison()
         buffers: dict[int, bytearray] = {}
         given: dict[Register, int] = {}
@@ -191,7 +204,9 @@ class Caller:
             if (self[v] ^ poison[v]) % (1 << 64):
                 raise CallError(f"{self.routine} did not preserve {v}")
         if self.uc.reg_read(SP) != STACK:
-            raise CallError(f"{self.routine} left sp {self.uc.reg_read(SP) - STACK:+d} from where it was")
+            raise CallError(
+                f"{self.routine} left sp {self.uc.reg_read(SP) - STACK:+d} from where it was"
+            )
 
     def _run(self, start: int) -> None:
         try:
@@ -254,5 +269,3 @@ def call(
     """
     with caller(routine, platform) as machine:
         return machine.call(*arguments, kernel=kernel)
-
-

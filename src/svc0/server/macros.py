@@ -27,6 +27,7 @@ def put(out: X, text: bytes) -> None:
 
 def point(d: X, base: X, field: int) -> None:
     """d = the address of a field, however far from the start of its struct."""
+    assert d is not base, "the offset would overwrite the base"
     if field < 4096:
         add(d, base, int(field))
     else:

@@ -6,7 +6,7 @@
     .debug_frame      where each frame keeps what is the caller's unwind.py
     .debug_loclists   which register a name means, and where      locations.py
 
-Version 5 rather than 4, since gdb 13 and LLDB 15 read both, and 5 is simpler to
+Version 5 rather than 4, since gdb 13 and LLDB read both, and 5 is simpler to
 write: one form of line header, lists of ranges that need no base.  The language
 is "assembler", so that gdb stops at a routine's first instruction and steps
 from line to line.
