@@ -1,5 +1,7 @@
 """What goes wrong while assembling, and how it is said: what fits, and where."""
 
+__all__ = ["AssemblyError", "EncodingError"]
+
 
 class AssemblyError(Exception):
     """The listing makes no sense, whatever its instructions say one by one."""

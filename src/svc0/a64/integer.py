@@ -96,7 +96,7 @@ class Add(AddSub):
 
     forms = [
         *AddSub.forms,
-        Form("1 op S 100010 0 imm12 Rn Rd", General("Rd", 64), General("Rn", 64), InPage()),
+        Form("1 op S 100010 0 imm12 Rn Rd", General("Rd", 64, stack=True), General("Rn", 64, stack=True), InPage()),  # fmt: skip
     ]
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, Never, get_args, get_origin
 from . import parts
 from .errors import AssemblyError
 from .places import Label, Place
-from .registers import Register, V, W, X
+from .registers import Part, Register, V, Vector, W, X
 
 if TYPE_CHECKING:
     from .mnemonic import Row
@@ -133,7 +133,9 @@ def where(page: Listing) -> tuple[int, dict[str, Register]]:
     for name, value in frame.f_locals.items():
         if isinstance(value, Label):
             value.name = name
-        elif isinstance(value, X | W | V):
+        elif isinstance(value, X | W | V | Part | Vector):
+            if isinstance(value, Vector | Part):
+                value = value.register if isinstance(value, Vector) else value.v
             names[name] = value
             first = owner.setdefault((isinstance(value, V), value.number), name)
             if first != name:

@@ -16,6 +16,9 @@ class Place:
 
     name: str = ""
 
+    def __repr__(self) -> str:
+        return self.name or "a place"
+
 
 class Label:
     """A place in a routine; it is called what the routine's Python calls it."""
