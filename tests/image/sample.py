@@ -3,16 +3,43 @@
 It ends with the exit status OK if every constant, distance and variable is what it should be.
 """
 
+from enum import IntFlag
 from typing import Never
 
 from svc0.a64 import *
 
 OK = 42
 
+
+class Wants(IntFlag):
+    """Flags that a debugger shows by their names."""
+
+    HEAD = 1
+    CLOSE = 4
+
+
+class Point(Struct):
+    """A struct inside of a struct."""
+
+    x: i32
+    y: i32
+
+
+class Counter(Struct):
+    """What COUNTER is, and then some."""
+
+    value: u64
+    wants: u8 = flags(Wants)
+    name: u8 = array(5)
+    half: u16
+    places: Point = array(2)
+
+
 GREETING = Data(b"hello", align=1, name="GREETING")
 ODD = Data(b"\x05", align=1, name="ODD")
 SQUARES = Data(b"".join((n * n).to_bytes(2, "little") for n in range(16)), align=64, name="SQUARES")
 COUNTER = Bss(8, name="COUNTER")
+RECORD = Bss(sizeof(Counter), name="RECORD")
 POOL = Bss(3 << 20, align=4096, name="POOL")
 NAMELESS = Data(b"nobody calls me")
 
@@ -103,6 +130,12 @@ def start() -> Never:
     ldrb(w9, [x9])
     cmp(w9, ord("n"))
     b.ne(bad)
+    adr(counter, RECORD)
+    str_(value, [counter, Counter.value])
+    mov(w9, Wants.HEAD | Wants.CLOSE)
+    strb(w9, [counter, Counter.wants])
+    mov(w9, -7)
+    str_(w9, [counter, 20])
     leave_with(OK)
 
     here(bad)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from svc0.a64 import sizeof
 from svc0.image.elf import HEADERS, elf
 from svc0.image.layout import Program, lay_out
 from tests.image import sample
@@ -98,7 +99,7 @@ def test_break_at_a_routine(tmp_path: Path) -> None:
 
 def test_every_instruction_has_its_line(tmp_path: Path, program: Program) -> None:
     """Step through all of it, instruction by instruction."""
-    steps = 90
+    steps = 120
     show = 'printf "pc %lx of %lx\\n", $pc, &start'
     said = gdb(tmp_path, *[show, "info line *$pc", "stepi"] * steps)
     seen = [
@@ -176,6 +177,24 @@ def test_finish_comes_back(tmp_path: Path) -> None:
 def test_a_stripped_server_is_debugged_with_the_whole_file(tmp_path: Path) -> None:
     said = gdb(tmp_path, "break square", "continue", "backtrace", strip=True)
     assert "in start () at ./tests/image/sample.py" in said
+
+
+def test_structs_and_flags_are_shown(tmp_path: Path) -> None:
+    last = line_of("leave_with(OK)")
+    said = gdb(
+        tmp_path,
+        f"break sample.py:{last}",
+        "continue",
+        "print *(struct Counter *) counter",
+        "print COUNTER",
+        "print GREETING",
+        "print sizeof(struct Counter)",
+    )
+    assert "value = 42, wants = (HEAD | CLOSE), name = " in said
+    assert "places = {{x = 0, y = -7}, {x = 0, y = 0}}" in said
+    assert "$2 = 42\n" in said
+    assert '$3 = "hello"\n' in said
+    assert f"$4 = {sizeof(sample.Counter)}\n" in said
 
 
 def test_data_have_names(tmp_path: Path) -> None:

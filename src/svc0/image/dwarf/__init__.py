@@ -1,7 +1,9 @@
 """DWARF 5: what a debugger shows of a program, which is Python.
 
-    .debug_info       one unit for each Python file: its routines, and the names
-                      that each has for its registers             info.py
+    .debug_info       one unit for each Python file: its structs, its
+                      routines, and the names that each has for
+                      its registers                               info.py, types.py
+    .debug_abbrev     which attributes the entries have           shapes.py
     .debug_line       the line that wrote each instruction        lines.py
     .debug_frame      where each frame keeps what is the caller's unwind.py
     .debug_loclists   which register a name means, and where      locations.py
