@@ -2,14 +2,15 @@
 #
 #   make serve      the example site at http://127.0.0.1:8080/
 #   make test       every test; make lint types: what must hold besides
-#   make campaign   the tests that search, for hours: SECONDS_EACH=600 make campaign
+#   make campaign   many more made-up requests than `make test` has time for: SEED=7 REQUESTS=1000000
 #
 # PYTHON=/some/python3 chooses the Python (3.11 or newer); else it is the newest that is found.
 
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS :=
-SECONDS_EACH := 600
+REQUESTS := 200000
+SEED := 1
 
 .DELETE_ON_ERROR:
 .PHONY: serve test lint types check bench campaign setup clean help
@@ -38,7 +39,7 @@ bench: $(VENV)/.test setup
 	$(BIN)/python -m bench $(ARGS)
 
 campaign: $(VENV)/.test setup
-	SVC0_CAMPAIGN=$(SECONDS_EACH) $(BIN)/python -m pytest -n auto -m campaign $(ARGS)
+	FUZZ_SEED=$(SEED) FUZZ_COUNT=$(REQUESTS) $(BIN)/python -m pytest tests/clients/test_fuzz.py $(ARGS)
 
 # The programs of others that tests use; quick when all is there.
 setup: $(VENV)/.serve
