@@ -92,6 +92,8 @@ def any_listed(buffer: x0, kind: w1, weakly: w2, worker: x28) -> w0:
         mov(w4, how.w)
         bl(etag_listed)
         cbz(w0, again)
+        cmp(w0, 1)  # what is no list matches nothing, and is the last that is looked at
+        cset(w0, Condition.eq)
         b(leave)
 
         here(none)
@@ -109,7 +111,8 @@ def not_modified_since(buffer: x0, kind: w1, worker: x28) -> w0:
         cbz(x0, none)
         ldr(x2, [worker, Workspace.now])
         bl(parse_date)
-        tbnz(x0, 63, none)
+        cmp(x0, 1)  # a date before 1970 is negative too
+        b.vs(none)
         ldr(x9, [worker, Workspace.modified])
         cmp(x9, x0)
         cset(w0, Condition.le)

@@ -31,5 +31,9 @@ OUTPUT_MAX = 24 * 1024
 """Room for a response's head, and for the small body of an error."""
 
 assert LINE_MAX < HEAD_MAX < INPUT_MAX < 1 << 16, "offsets into the input fit 16 bits"
-assert 3 * PATH_MAX + LINE_MAX + 2048 < OUTPUT_MAX, "the longest Location fits, with all that goes with it"
-assert CHUNK_LINE_MAX < TRAILER_MAX < INPUT_MAX - HEAD_MAX, "a line of a body fits behind the longest head"
+assert 3 * PATH_MAX + LINE_MAX + 2048 < OUTPUT_MAX, (
+    "the longest Location fits, with all that goes with it"
+)
+assert CHUNK_LINE_MAX < TRAILER_MAX < INPUT_MAX - HEAD_MAX, (
+    "a line of a body fits behind the longest head"
+)

@@ -115,7 +115,9 @@ def take_buffer(connection: x27, worker: x28) -> x0:
     """Give the connection a buffer: its address, or 0 if there is none."""
     none = label()
 
-    take(Workspace.free_buffers, Workspace.fresh_buffers, Workspace.buffers_end, Buffer, Buffer.next)
+    take(
+        Workspace.free_buffers, Workspace.fresh_buffers, Workspace.buffers_end, Buffer, Buffer.next
+    )
     cbz(x0, none)
     str_(x0, [connection, Connection.buffer])
     str_(wzr, [x0, Buffer.start])

@@ -276,5 +276,3 @@ def describe_file(worker: x28) -> None:
         str_(x0, [worker, Workspace.type])
         str_(x1, [worker, Workspace.type_size])
     ret()
-
-

@@ -4,21 +4,10 @@
 others over them (svc0.build).  Arguments of the executable win over both.
 """
 
-from enum import IntEnum
-
 from svc0.a64 import *
+from svc0.config import OPTIONS, LogFormat, Value
 
-ROOT_MAX = 1024
-ADDRESS_MAX = 64
-
-
-class LogFormat(IntEnum):
-    """What a line of the access log looks like."""
-
-    NONE = 0
-    COMMON = 1
-    COMBINED = 2
-    JSON = 3
+__all__ = ["SETTINGS", "LogFormat", "Settings", "packed"]
 
 
 class Settings(Struct):
@@ -34,36 +23,30 @@ class Settings(Struct):
     idle_seconds: u32
     send_seconds: u32
     stop_seconds: u32
-    root: u8 = array(ROOT_MAX)
-    address: u8 = array(ADDRESS_MAX)
+    root: u8 = array(OPTIONS["root"].size)
+    address: u8 = array(OPTIONS["address"].size)
 
 
-def packed(**values: int | bytes) -> bytes:
-    """Settings as bytes: numbers little-endian, texts with zeros behind them."""
+def packed(**values: Value) -> bytes:
+    """Settings as bytes: the defaults, but for what is given.
+
+    Numbers are little-endian, texts have zeros behind them.  A value that an option
+    does not take is a ValueError, a name that is none of them a KeyError.
+    """
     content = bytearray(Settings.size)
-    for name, value in values.items():
-        field = Settings.fields[name]
-        if isinstance(value, bytes):
-            assert len(value) < field.size, f"{name} has room for {field.size - 1} bytes"
-            content[field : field + len(value)] = value
+    for name, option in OPTIONS.items():
+        field, value = Settings.fields[name], option.check(values.pop(name, option.default))
+        if isinstance(value, str):
+            text = value.encode(errors="surrogateescape")
+            content[field : field + len(text)] = text
         else:
             content[field : field + field.size] = value.to_bytes(field.size, "little")
+    if values:
+        raise KeyError(f"there is no option {', '.join(values)}")
     return bytes(content)
 
 
-SETTINGS = Data(
-    packed(
-        port=8080,
-        log=LogFormat.COMMON,
-        workers=1,
-        connections=1024,
-        requests=1000,
-        head_seconds=20,
-        body_seconds=60,
-        idle_seconds=60,
-        send_seconds=60,
-        stop_seconds=10,
-        root=b".",
-        address=b"127.0.0.1",
-    )
+assert OPTIONS.keys() == Settings.fields.keys(), (
+    "every option is a setting, and the other way round"
 )
+SETTINGS = Data(packed())

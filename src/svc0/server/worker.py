@@ -63,6 +63,7 @@ TERM_ONLY = Data((1 << SIGTERM - 1).to_bytes(8, "little"))
 EVERY_SECOND = Data((1).to_bytes(8, "little") + bytes(8) + (1).to_bytes(8, "little") + bytes(8))
 assert len(EVERY_SECOND) == Itimerspec.size
 
+
 def busy_answer() -> bytes:
     """The whole answer to a client for whom there is no room."""
     [status] = [status for status in STATUSES if status.number == 503]

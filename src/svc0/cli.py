@@ -1,0 +1,240 @@
+"""The command line: ``svc0 serve`` and ``svc0 build``.
+
+Mistakes are one plain line on standard error and an exit code: 2 for words that
+make no sense, 1 for what could not be done.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+import webbrowser
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+from svc0 import __version__, build
+from svc0.config import OPTIONS, LogName, Value
+from svc0.machine import Machine, MachineError, choose
+
+app = typer.Typer(
+    name="svc0",
+    help="A web server in pure ARM64 assembly, written in Python.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+messages = Console(stderr=True, highlight=False)
+
+FAILURE = 1
+LOCAL = "127.0.0.1"
+
+
+class MachineName(str, Enum):
+    """What runs the instructions."""
+
+    AUTO = "auto"
+    NATIVE = "native"
+    QEMU = "qemu"
+    EMULATOR = "emulator"
+
+
+def option(name: str, *flags: str, meaning: str = "") -> Any:
+    """A flag for an option of the configuration, with its meaning and limits."""
+    what = OPTIONS[name]
+    limits = {"min": what.low, "max": what.high} if isinstance(what.default, int) else {}
+    return typer.Option(*flags, help=meaning or what.meaning, **limits)
+
+
+def fail(message: str) -> NoReturn:
+    """Say in one line what could not be done, and end."""
+    messages.print(f"svc0: {message}", markup=False, soft_wrap=True)
+    raise typer.Exit(FAILURE)
+
+
+def show_version(wanted: bool) -> None:
+    """The version, and nothing else."""
+    if wanted:
+        print(f"svc0 {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", "-V", callback=show_version, is_eager=True, help="Show the version."
+        ),
+    ] = False,
+) -> None:
+    """A web server in pure ARM64 assembly, written in Python."""
+
+
+Root = Annotated[
+    Path, typer.Argument(metavar="DIR", help="The directory to serve.", show_default="here")
+]
+Port = Annotated[int, option("port", "-p", "--port")]
+Bind = Annotated[
+    str,
+    option("address", "-b", "--bind", meaning="The address or name of this machine to listen on."),
+]
+Workers = Annotated[
+    int,
+    option(
+        "workers", "-w", "--workers",
+        meaning="Worker processes; 0: one for each CPU, or one where the CPU is emulated.",
+    ),
+]  # fmt: skip
+Log = Annotated[LogName, typer.Option("--log", help="What a line of the access log looks like.")]
+HeadSeconds = Annotated[int, option("head_seconds", "--head-seconds")]
+IdleSeconds = Annotated[int, option("idle_seconds", "--idle-seconds")]
+SendSeconds = Annotated[int, option("send_seconds", "--send-seconds")]
+Connections = Annotated[int, option("connections", "--connections")]
+
+
+@app.command()
+def serve(
+    root: Root = Path(),
+    port: Port = int(OPTIONS["port"].default),
+    bind: Bind = str(OPTIONS["address"].default),
+    workers: Workers = int(OPTIONS["workers"].default),
+    machine: Annotated[
+        MachineName,
+        typer.Option(
+            "--machine",
+            help="What runs it: this CPU (native, on ARM64 Linux), qemu-aarch64, or the emulator "
+            "that came with svc0. auto: native where it can be, else the emulator.",
+        ),
+    ] = MachineName.AUTO,
+    log: Log = LogName.COMMON,
+    connections: Connections = int(OPTIONS["connections"].default),
+    head_seconds: HeadSeconds = int(OPTIONS["head_seconds"].default),
+    idle_seconds: IdleSeconds = int(OPTIONS["idle_seconds"].default),
+    send_seconds: SendSeconds = int(OPTIONS["send_seconds"].default),
+    open_: Annotated[
+        bool, typer.Option("--open", help="Open the address in a browser, once it answers.")
+    ] = False,
+) -> None:
+    """Serve the files below DIR until Ctrl+C.
+
+    The URL is printed when it answers; log lines go to standard output.
+
+    **Examples**
+
+        svc0 serve                          # this directory, http://127.0.0.1:8080/
+
+        svc0 serve site -p 0 --open         # any free port, in the browser
+
+        svc0 serve site -b 0.0.0.0 -w 4     # for others too, with four workers
+    """
+    try:
+        runs = choose(machine.value, build.symbols())
+    except MachineError as error:
+        fail(str(error))
+    messages.print(f"svc0: running on {runs.describe()}", markup=False, soft_wrap=True)
+    if workers == 0 and runs.name != "native":
+        workers = 1
+    image = settled(
+        log=log.format,
+        connections=connections,
+        head_seconds=head_seconds,
+        idle_seconds=idle_seconds,
+        send_seconds=send_seconds,
+    )
+    words = ["svc0", "-r", str(root), "-p", str(port), "-b", resolved(bind), "-w", str(workers)]
+    try:
+        status = run_and_open(runs, image, words) if open_ else runs.exec(image, words)
+    except MachineError as error:
+        fail(str(error))
+    raise typer.Exit(status)
+
+
+@app.command("build")
+def build_(
+    root: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DIR",
+            help="The directory it serves unless told otherwise.",
+            show_default="where it is started",
+        ),
+    ] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")] = Path(
+        "server"
+    ),
+    port: Port = int(OPTIONS["port"].default),
+    bind: Bind = str(OPTIONS["address"].default),
+    workers: Annotated[int, option("workers", "-w", "--workers")] = int(OPTIONS["workers"].default),
+    log: Log = LogName.COMMON,
+    connections: Connections = int(OPTIONS["connections"].default),
+    head_seconds: HeadSeconds = int(OPTIONS["head_seconds"].default),
+    idle_seconds: IdleSeconds = int(OPTIONS["idle_seconds"].default),
+    send_seconds: SendSeconds = int(OPTIONS["send_seconds"].default),
+    symbols: Annotated[
+        bool, typer.Option("--symbols", help="Keep symbols and line numbers, for gdb.")
+    ] = False,
+) -> None:
+    """Write the server as one static executable for ARM64 Linux.
+
+    What is chosen here is what it does when it is told nothing else:
+    `./server -r DIR -p PORT -b ADDRESS -w WORKERS`, `./server -h`.
+    """  # fmt: skip
+    image = settled(
+        strip=not symbols,
+        root=str(root) if root else ".",
+        port=port,
+        address=resolved(bind),
+        workers=workers,
+        log=log.format,
+        connections=connections,
+        head_seconds=head_seconds,
+        idle_seconds=idle_seconds,
+        send_seconds=send_seconds,
+    )
+    try:
+        build.write(output, image)
+    except OSError as error:
+        fail(f"cannot write {output}: {str(error.strerror).lower()}")
+    messages.print(f"svc0: wrote {output}, {len(image):,} bytes", markup=False, soft_wrap=True)
+
+
+def settled(*, strip: bool = True, **settings: Value) -> bytes:
+    """The executable with these settings, or one line about what they may be."""
+    try:
+        return build.executable(strip=strip, **settings)
+    except ValueError as error:
+        fail(str(error))
+
+
+def resolved(name: str) -> str:
+    """The address of a name: the executable itself knows addresses only."""
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError):
+        fail(f"cannot listen on {name}: there is no such address or name")
+    addresses = [str(entry[4][0]) for entry in found]
+    return LOCAL if LOCAL in addresses else addresses[0]
+
+
+def run_and_open(machine: Machine, image: bytes, words: list[str]) -> int:
+    """Run the server beside this process, and show the browser the address that it says."""
+    process = machine.start(image, words, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: process.terminate())
+    shown = False
+    for line in process.stderr:
+        sys.stderr.buffer.write(line)
+        sys.stderr.buffer.flush()
+        if not shown and (found := re.search(rb"http://\S+", line)):
+            shown = webbrowser.open(found[0].decode())
+    status = process.wait()
+    return status if status >= 0 else 128 - status
