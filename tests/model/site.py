@@ -107,6 +107,8 @@ def read(where: DiskPath) -> Directory:
         name = os.fsencode(path.name)
         if path.is_symlink():
             entries[name] = Link(os.fsencode(path.readlink()))
+        elif not os.access(path, os.R_OK):
+            entries[name] = Directory({}, True) if path.is_dir() else File(b"", 0, True)
         elif path.is_dir():
             entries[name] = read(path)
         elif path.is_file():
