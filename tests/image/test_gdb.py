@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import subprocess
+import tempfile
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,20 +29,18 @@ PROCESSOR = "max,pauth=off"
 @contextmanager
 def stub(image: Path) -> Generator[Path]:
     """The image, stopped at its first instruction; a socket for a debugger."""
-    socket = image.with_name("gdb.socket")
-    command = [need_tool("qemu-aarch64"), "-cpu", PROCESSOR, "-g", str(socket), str(image)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    try:
-        for _ in range(200):
-            if socket.exists():
-                break
-            if process.poll() is not None:
-                break
-            subprocess.run(["sleep", "0.02"], check=True)
-        yield socket
-    finally:
-        process.kill()
-        process.communicate()
+    with tempfile.TemporaryDirectory(prefix="svc0-") as folder:  # the paths of sockets are short
+        socket = Path(folder, "gdb")
+        command = [need_tool("qemu-aarch64"), "-cpu", PROCESSOR, "-g", str(socket), str(image)]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        try:
+            deadline = time.monotonic() + SECONDS
+            while not socket.exists() and process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.01)
+            yield socket
+        finally:
+            process.kill()
+            process.communicate()
 
 
 def gdb(folder: Path, *commands: str, strip: bool = False) -> str:
