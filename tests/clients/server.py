@@ -51,17 +51,21 @@ def command(machine: str, site: Path, scratch: Path, options: Sequence[str] = ()
     """What to run for a server of that site: the only place that knows how one is built."""
     if machine == "model":
         return [sys.executable, "-m", "tests.model.serve", str(site), "-p", "0", *options]
-    from svc0 import build  # pyright: ignore
+    from svc0 import build
 
     image = scratch / "svc0"
-    image.write_bytes(build.executable(None))  # pyright: ignore
+    image.write_bytes(build.executable())
     image.chmod(0o755)
-    before = {
-        "native": [],
-        "qemu": [need_tool("qemu-aarch64")] if machine == "qemu" else [],
-        "emulator": [sys.executable, "-m", "svc0.machine"],
-    }[machine]
-    return [*before, str(image), "-r", str(site), "-p", "0", "-b", "127.0.0.1", *options]
+    before: dict[str, list[str]] = {
+        "native": [str(image)],
+        "qemu": [need_tool("qemu-aarch64"), str(image)] if machine == "qemu" else [],
+        "emulator": [
+            *(sys.executable, "-m", "svc0.machine", "--machine", machine),
+            str(image),
+            "svc0",
+        ],
+    }
+    return [*before[machine], "-r", str(site), "-p", "0", "-b", "127.0.0.1", *options]
 
 
 @dataclass
