@@ -1,8 +1,7 @@
-"""A hundred thousand targets from seeds, through machines that are not set up again in between.
+"""A hundred thousand heads and targets from seeds, through machines that are not set up in between.
 
 Property tests look closely at few cases; this looks at many, as fast as the emulator goes.  What
-one target leaves in memory and registers is there for the next one, and each still lies flush
-against a page that is not there.
+one case leaves in memory and registers is there for the next one.
 """
 
 from __future__ import annotations
@@ -14,15 +13,20 @@ import pytest
 from svc0.a64 import Routine
 from svc0.a64.registers import XS
 from svc0.machine.call import NUMBER, RETURN, SP, STACK, Caller
-from svc0.server.limits import LINE_MAX, PATH_MAX
+from svc0.server.connection import Buffer
+from svc0.server.framing import judge
+from svc0.server.limits import BODY_MAX, INPUT_MAX, LINE_MAX, PATH_MAX
 from svc0.server.methods import Method
+from svc0.server.request import COMPLETE, INCOMPLETE, parse
 from svc0.server.target import BAD_REQUEST, NOT_FOUND, TOO_LONG, Form, normalize, split
-from tests.clients.fuzz import generate_targets
+from tests.clients.fuzz import generate, generate_targets
 from tests.model import target as model
-from tests.model.head import Fault, Request
+from tests.model.framing import frame
+from tests.model.head import Fault, Incomplete, Request, read_head
 
 SEEDS = range(10)
-CASES = 10_000
+TARGETS, HEADS = 7_000, 3_000
+assert len(SEEDS) * (TARGETS + HEADS) >= 100_000
 METHODS = [Method.GET, Method.OPTIONS, Method.HEAD, Method.CONNECT]
 
 KEPT = [NUMBER[register] for register in XS[18:30]] + [SP]
@@ -120,7 +124,7 @@ def test_targets(seed: int) -> None:
     splitter, normalizer = Again(split), Again(normalize)
     out = normalizer.machine.place(bytearray(PATH_MAX + 2))
     outcomes: Counter[object] = Counter()
-    for number, target in enumerate(generate_targets(seed, CASES)):
+    for number, target in enumerate(generate_targets(seed, TARGETS)):
         target = lengthened(target, number)
         if len(target) >= LINE_MAX:
             continue
@@ -142,3 +146,88 @@ def kind(path: bytes | int) -> str | int:
     if isinstance(path, int):
         return path
     return "root" if not path else "directory" if path.endswith(b"/") else "file"
+
+
+def expected_head(data: bytes) -> Request | int:
+    """What the model says of bytes that a client has sent: minus a status if it refuses them."""
+    try:
+        return read_head(data)
+    except Incomplete:
+        return INCOMPLETE
+    except Fault as fault:
+        return -fault.status
+
+
+def expected_judgement(request: Request) -> int:
+    """What the model says of a whole head: 0, or minus a status."""
+    try:
+        framing = frame(request)
+        model.read_target(request)
+    except Fault as fault:
+        return -fault.status
+    return -413 if framing.length > BODY_MAX else 0
+
+
+class Parser(Again):
+    """`parse`, and `judge` after it, with a Buffer to look at."""
+
+    def __init__(self) -> None:
+        super().__init__(parse)
+        self.buffer = self.machine.place(bytearray(Buffer.size))
+
+        self.judge = Again(judge)
+        self.judged = self.judge.machine.place(bytearray(Buffer.size))
+
+    def field(self, offset: int, size: int) -> int:
+        return int.from_bytes(self.machine.read(self.buffer + offset, size), "little")
+
+    def head(self, data: bytes, cut: int) -> int:
+        """COMPLETE, INCOMPLETE or minus a status, for bytes that come in two pieces."""
+        self.machine.write(self.buffer, bytes(Buffer.input))
+        self.machine.write(self.buffer + Buffer.input, data)
+        for received in (cut, len(data)):
+            size = received.to_bytes(4, "little")
+            self.machine.write(self.buffer + Buffer.received, size)
+            result = signed(self(self.buffer)[0])
+            if result != INCOMPLETE:
+                break
+        return result
+
+    def judgement(self) -> int:
+        """0, or minus a status, for the head that was parsed last."""
+        self.judge.machine.write(self.judged, self.machine.read(self.buffer, Buffer.size))
+        return signed(self.judge(self.judged)[0])
+
+
+STATUSES = {-400, -414, -431, -501, -505}
+JUDGEMENTS = {0, -400, -413, -417, -501}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_heads(seed: int) -> None:
+    """Every head, cut in two anywhere, as the model reads it."""
+    parser = Parser()
+    outcomes: Counter[int] = Counter()
+    judgements: Counter[int] = Counter()
+    for number, data in enumerate(generate(seed, HEADS)):
+        data = data[:INPUT_MAX]
+        expected = expected_head(data)
+        found = parser.head(data, number * 7919 % (len(data) + 1))
+        outcomes[found] += 1
+        if isinstance(expected, int):
+            assert found == expected, data
+            continue
+        assert found == COMPLETE, data
+        assert parser.field(Buffer.request.head_end, 4) == expected.size
+        method = parser.field(Buffer.request.method, 1)
+        assert Method(method).name.encode() == expected.method
+        target = parser.field(Buffer.request.target, 4)
+        size = parser.field(Buffer.request.target_size, 4)
+        assert data[target : target + size] == expected.target
+        assert parser.field(Buffer.request.minor, 1) == expected.minor
+        assert parser.field(Buffer.request.field_count, 4) == len(expected.fields)
+        judgement = parser.judgement()
+        assert judgement == expected_judgement(expected), data
+        judgements[judgement] += 1
+    assert outcomes.keys() >= STATUSES | {COMPLETE, INCOMPLETE}
+    assert judgements.keys() == JUDGEMENTS
