@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Never
+
 import pytest
 
+from svc0 import machine
+from svc0.a64 import *
+from svc0.image.elf import HEADERS, elf
 from svc0.image.layout import Program, lay_out
 from svc0.image.symbols import Symbols
+from svc0.machine.emulator import Emulator
 from tests.image import sample
 
 BIAS = 0x55_5000_0000
@@ -52,3 +58,16 @@ def test_routines_and_spots_are_in_order(program: Program) -> None:
     assert [start for start, _, _ in listed] == sorted(start for start, _, _ in listed)
     assert sum(size for _, size, _ in listed) == 4 * len(list(symbols.spots()))
     assert listed[0][2] is sample.start
+
+
+def test_a_machine_tells_a_fault_with_them() -> None:
+    @routine
+    def crash() -> Never:
+        mov(x9, 0)
+        ldr(x10, [x9])
+        sample.leave_with(0)
+
+    symbols: machine.Symbols = Symbols(lay_out(crash, headers=HEADERS))
+    process = Emulator(symbols).process(elf(crash), ["crash"])
+    with pytest.raises(machine.Fault, match=r"test_symbols.py:\d+: crash\+4: ldr x10, \[x9\]"):
+        process.run()
