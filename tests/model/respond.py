@@ -191,9 +191,9 @@ def choose(request: Request, asked: target.Target, root: site.Directory, now: in
         if asked.path is None:
             return answer(204, now, fields={b"Allow": ALLOW})
         path = target.normalize(target.decode(asked.path))
+        target.judge_segments(path)
         if request.method == b"OPTIONS":
             return answer(204, now, fields={b"Allow": ALLOW})
-        target.judge_segments(path)
         found = site.find(root, path)
     except target.Refused as refused:
         return error(refused.status, now, request)

@@ -11,6 +11,7 @@ fields; nothing is sent yet.
 from svc0.a64 import *
 from svc0.kernel import calls
 from svc0.kernel.constants import O_DIRECTORY, S_IFDIR, S_IFMT, S_IFREG
+from svc0.kernel.errors import Errno
 
 from .conditional import evaluate
 from .conditions import write_etag
@@ -193,10 +194,8 @@ def why_missing(path: x0, size: x1, error: x2, worker: x28) -> w0:
         mov(why, error)
         bl(ends_with_slash)
         cbz(w0, plain)
-        mov(x0, why)
-        bl(status_of)
-        cmp(w0, 404)
-        b.ne(leave)
+        cmn(why, Errno.ENOENT)
+        b.ne(plain)
 
         # Is the directory there? Its path without the slash and without index.html:
         subs(x9, length, 1)
