@@ -187,6 +187,29 @@ def test_adr_out_of_reach_says_what_to_write() -> None:
     )
 
 
+def test_one_routine_does_not_hide_another() -> None:
+    @routine
+    def first() -> None:
+        mov(x19, 1)
+        ret()
+
+    @routine
+    def second() -> None:
+        mov(x20, 1)
+        ret()
+
+    @routine
+    def both() -> None:
+        with frame():
+            bl(first)
+            bl(second)
+        ret()
+
+    message = refused(both)
+    assert "x19 belongs to the caller" in message
+    assert "x20 belongs to the caller" in message
+
+
 def test_every_branch_out_of_reach_is_reported() -> None:
     @routine
     def long(number: x0) -> None:

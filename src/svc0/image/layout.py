@@ -136,8 +136,9 @@ def lay_out(
 ) -> Program:
     """Assemble a routine and everything it needs.
 
-    ``headers`` bytes are left free before the constants; ``base``, a multiple of 64 KiB, is
-    added to every address.  Mistakes anywhere are one AssemblyError that lists all of them.
+    ``headers`` bytes are left free before the constants; ``base``, a multiple of 64 KiB, is added
+    to every address.  Mistakes are one AssemblyError that lists all of a kind: what cannot be
+    assembled, else what breaks a contract, else what does not reach.
     """
     assert base % PAGE_MAX == 0, "what is aligned stays so wherever the base is"
     listings, places = reach(entry, platform)
@@ -191,19 +192,33 @@ def up(value: int, step: int) -> int:
 
 
 def reach(entry: Routine, platform: Platform) -> tuple[Listings, dict[Place, None]]:
-    """The listings of all routines that are reached, and the data, in order of first mention."""
+    """The listings of all routines that are reached, and the data, in order of first mention.
+
+    A routine that cannot be assembled does not hide what is wrong with the others.
+    """
     listings: Listings = {}
     places: dict[Place, None] = {}
     queue: list[Place] = [entry]
+    seen: set[Place] = set()
+    errors: list[AssemblyError] = []
     for place in queue:
+        if place in seen:
+            continue
+        seen.add(place)
         if isinstance(place, Routine):
-            if place not in listings:
+            try:
                 listings[place] = page = place.listing(platform)
-                queue += [i.to for i in page.instructions if isinstance(i.to, Place)]
-        elif place not in places:
+            except AssemblyError as error:
+                errors.append(error)
+                continue
+            queue += [i.to for i in page.instructions if isinstance(i.to, Place)]
+        else:
             places[place] = None
             if isinstance(place, Offsets):
                 queue += place.places
+    if len(errors) == 1:
+        raise errors[0]
+    refuse([str(error) for error in errors])
     return listings, places
 
 
