@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 import pytest
@@ -140,6 +141,34 @@ def expected_path(path: bytes) -> bytes | int:
 @example(b"/" + b"../" * 1000 + b"%2e%2e")
 def test_normalize(path: bytes) -> None:
     assert normalize(path) == expected_path(path)
+
+
+def is_plain(path: bytes) -> bool:
+    return not re.search(rb"//|/\.|[%\x00-\x1f\x7f]", path)
+
+
+@given(path=paths, end=st.integers(1, 40))
+def test_is_plain(path: bytes, end: int) -> None:
+    for text in (
+        path,
+        path[:end],
+        path.replace(b"/.", b"/").replace(b"%", b"").replace(b"//", b"/"),
+    ):
+        if under_test.is_plain(text, len(text)):
+            assert is_plain(text)
+            assert normalize(text) == text[1:] or len(text) > under_test.SEGMENT_MAX + 1
+
+
+def test_is_plain_sees_every_place() -> None:
+    """Every length, with something to see at every place; and when there is nothing, most of it."""
+    for length in range(1, 52):
+        text = b"/" + b"a" * (length - 1)
+        assert under_test.is_plain(text, length)
+        assert under_test.is_plain(b"/b/c." + text, length + 5) or length > 16 - 5
+        for at in range(length - 1):
+            for what in (b"%", b"\x1f", b"\x7f", b"//", b"/."):
+                spoilt = (text[: at + 1] + what + text[at + 1 + len(what) :])[:length]
+                assert not under_test.is_plain(spoilt, length) or is_plain(spoilt)
 
 
 @given(path=paths)

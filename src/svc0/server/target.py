@@ -17,7 +17,7 @@ from svc0.a64 import *
 
 from .limits import PATH_MAX
 from .methods import Method
-from .text import INVALID, LOWER, Z, copy, find_byte, path_length
+from .text import INVALID, LOWER, Z, copy, find_byte, path_length, scan
 
 
 class Form(IntEnum):
@@ -338,10 +338,101 @@ def unescape(d: X, escape: X, invalid: Label) -> None:
 def normalize(out: x0, path: x1, length: x2) -> x0:
     """Write a path as one relative to the root, and a NUL; its length, or minus a status.
 
-    The path begins with a slash.  Out has room for PATH_MAX + 2 bytes.
+    The path begins with a slash.  Out has room for PATH_MAX + 2 bytes.  Nearly all
+    paths say already what they mean, and are only copied.
 
     >>> out = bytearray(12)
-    >>> normalize(out, b"/a/../%62//c/.", 14)
+    >>> normalize(out, b"/a/../%62//c/.", 14), normalize(out, b"/b/index.htm", 12)
+    (4, 11)
+    >>> out
+    bytearray(b'b/index.htm\\x00')
+    """
+    to, at, left = x19, x20, x21
+    closely = label()
+
+    with frame(to, at, left) as leave:
+        mov(to, out)
+        mov(at, path)
+        mov(left, length)
+        del out, path, length
+        cmp(left, len("/") + SEGMENT_MAX)
+        b.hi(closely)
+        mov(x0, at)
+        mov(x1, left)
+        bl(is_plain)
+        cbz(w0, closely)
+        mov(x0, to)
+        add(x1, at, len("/"))
+        sub(x2, left, len("/"))
+        bl(copy)
+        strb(wzr, [x0])
+        sub(x0, x0, to)
+        b(leave)
+
+        here(closely)
+        mov(x0, to)
+        mov(x1, at)
+        mov(x2, left)
+        bl(normalize_closely)
+
+    ret()
+
+
+assert len("/") + SEGMENT_MAX <= PATH_MAX, "what is only copied has room"
+
+
+@routine
+def is_plain(path: x0, length: x1) -> w0:
+    """1 if a path has no escapes, no controls, and no slash before a slash or a dot; else 0.
+
+    The path begins with a slash.  The answer may be 0 although it is plain, which
+    costs time and nothing else.
+
+    >>> is_plain(b"/a/b.c/", 7), is_plain(b"/a/.b", 5)
+    (1, 0)
+    """
+    add(path, path, len("/"))
+    sub(length, length, len("/"))
+    slash, dot, percent, space, delete, before = v2, v3, v4, v5, v6, v7
+    movi(slash.b16, ord("/"))
+    movi(dot.b16, ord("."))
+    movi(percent.b16, ord("%"))
+    movi(space.b16, ord(" "))
+    movi(delete.b16, 0x7F)
+    mov(before.b16, slash.b16)
+
+    def stops() -> None:
+        ext(v16.b16, before.b16, v0.b16, 15)  # of each byte the one before it
+        mov(before.b16, v0.b16)
+        cmeq(v16.b16, v16.b16, slash.b16)
+        cmeq(v17.b16, v0.b16, slash.b16)
+        cmeq(v1.b16, v0.b16, dot.b16)
+        orr(v17.b16, v17.b16, v1.b16)
+        and_(v16.b16, v16.b16, v17.b16)
+        cmhi(v1.b16, space.b16, v0.b16)
+        orr(v1.b16, v1.b16, v16.b16)
+        cmeq(v16.b16, v0.b16, percent.b16)
+        orr(v1.b16, v1.b16, v16.b16)
+        cmeq(v16.b16, v0.b16, delete.b16)
+        orr(v1.b16, v1.b16, v16.b16)
+
+    # Where the last step overlaps the one before, its first byte has a wrong one before it;
+    # but that byte and its own have been looked at.
+    none = scan(path, length, stops)
+    mov(w0, 0)
+    ret()
+
+    here(none)
+    mov(w0, 1)
+    ret()
+
+
+@routine
+def normalize_closely(out: x0, path: x1, length: x2) -> x0:
+    """What `normalize` does with any path.
+
+    >>> out = bytearray(12)
+    >>> normalize_closely(out, b"/a/../%62//c/.", 14)
     4
     >>> out[:5]
     bytearray(b'b/c/\\x00')
