@@ -104,9 +104,9 @@ def booted(site: Path, options: Sequence[str]) -> Generator[Server, None, None]:
     need_tool("qemu-system-aarch64")
     if kernel.find() is None:
         lacking("there is no Linux kernel for ARM64: make setup")
-    from svc0 import build  # pyright: ignore
+    from svc0 import build
 
-    image = bytes(build.executable(None))  # pyright: ignore
+    image = build.executable()
     with kernel.boot(image, site, [*kernel.ARGUMENTS, *options]) as machine:
         yield Server(machine.process, ("127.0.0.1", machine.port), "kernel")
 
