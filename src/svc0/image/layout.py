@@ -113,14 +113,19 @@ class Program:
     def names(self) -> dict[Place, str]:
         """What everything is called, in the order of addresses.
 
-        ``data.2`` is the second Data without a name of its own.
+        Data without a name of their own are called what the modules of the routines call them;
+        ``data.2`` is the second that nobody has a name for.
         """
+        given = module_names(self.listings)
         nameless: Counter[str] = Counter()
         names: dict[Place, str] = {}
         for place in sorted(self.addresses, key=lambda place: self.addresses[place]):
-            kind = type(place).__name__.lower()
-            nameless[kind] += not place.name
-            names[place] = place.name or f"{kind}.{nameless[kind]}"
+            name = place.name or given.get(place)
+            if not name:
+                kind = type(place).__name__.lower()
+                nameless[kind] += 1
+                name = f"{kind}.{nameless[kind]}"
+            names[place] = name
         return names
 
     def size(self, place: Place) -> int:
@@ -259,6 +264,16 @@ def too_aligned(places: Iterable[Data | Offsets | Bss]) -> list[str]:
         for place in places
         if place.align > PAGE_MIN
     ]
+
+
+def module_names(routines: Iterable[Routine]) -> dict[Place, str]:
+    """What the modules of routines call data: the first name that there is."""
+    names: dict[Place, str] = {}
+    for routine in routines:
+        for name, value in routine.body.__globals__.items():
+            if isinstance(value, Data | Offsets | Bss):
+                names.setdefault(value, name)
+    return names
 
 
 # --- where it is ------------------------------------------------------------------
