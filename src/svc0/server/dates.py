@@ -11,8 +11,6 @@ The names of days and months are tables of four bytes each, comma or space
 included, so that one load finds a name and one store writes it.
 """
 
-import calendar as gregorian
-
 from svc0.a64 import *
 
 INVALID_DATE = -(1 << 63)
@@ -35,15 +33,19 @@ LAST = 253_402_300_799
 FIFTY_YEARS = 1_577_880_000
 """A year of two digits is not further ahead than that (RFC 9110 5.6.7)."""
 
-DAYS = Data("".join(f"{name}," for name in gregorian.day_abbr).encode())
-MONTHS = Data("".join(f"{name} " for name in gregorian.month_abbr[1:]).encode())
+DAY_NAMES = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+MONTH_NAMES = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+"""Not those of the calendar module: they depend on the locale of whoever builds."""
+
+DAYS = Data("".join(f"{name[:3]}," for name in DAY_NAMES).encode())
+MONTHS = Data("".join(f"{name} " for name in MONTH_NAMES).encode())
 assert len(DAYS) == 4 * 7
 assert len(MONTHS) == 4 * 12
 
 LONG_DAYS = Data(
     b"".join(
         len(name).to_bytes(8, "little") + name[:8] + name[-8:]
-        for name in (f"{day}, ".encode() for day in gregorian.day_name)
+        for name in (f"{day}, ".encode() for day in DAY_NAMES)
     )
 )
 """Of each "Sunday, ": its length, its first eight bytes, its last eight."""
@@ -112,8 +114,9 @@ def calendar(seconds: x0) -> tuple[x0, x1, x2, x3, x4]:
     ret()
 
 
-WEDNESDAY = 2
-assert gregorian.weekday(1970, 1, 1) == (EPOCH + WEDNESDAY) % 7
+WEDNESDAY = DAY_NAMES.index("Wednesday")
+"""What the first of March of the year 0 was."""
+assert DAY_NAMES[(EPOCH + WEDNESDAY) % 7] == "Thursday", "which the first of January 1970 was"
 
 
 def clamp(number: X, least: int, most: int) -> None:
@@ -405,8 +408,8 @@ def days_until(year: x0, month: x1, day: x2) -> tuple[x0, x1]:
 
 
 FEBRUARY = 1
-MONTH_LENGTHS = Data(gregorian.monthrange(1970, month)[1] for month in range(1, 13))
-assert MONTH_LENGTHS[FEBRUARY] == 28
+MONTH_LENGTHS = Data([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
+assert sum(MONTH_LENGTHS) == YEAR
 
 
 def read_imf_fixdate(at: X, year: X, month: X, day: X, clock: X, invalid: Label) -> None:
@@ -464,13 +467,13 @@ def read_long_day(at: X, length: X, invalid: Label) -> None:
     found = label()
     sub(x9, length, RFC_850_REST)  # how long the name is, with comma and space
     sub(x10, x9, 8)
-    cmp(x10, max(map(len, gregorian.day_name)) + 2 - 8)
+    cmp(x10, max(map(len, DAY_NAMES)) + 2 - 8)
     b.hi(invalid)
     ldr(x11, [at])
     ldr(x12, [at, x10])
     add(at, at, x9)
     adr(x10, LONG_DAYS)
-    for _ in gregorian.day_name:
+    for _ in DAY_NAMES:
         ldr(x13, [x10], 8)
         cmp(x9, x13)
         ldp(x13, x14, [x10], 16)
