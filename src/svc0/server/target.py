@@ -93,16 +93,10 @@ def split(target: x0, length: x1, method: w2) -> tuple[x0, x1, x2, x3, x4]:
         b.eq(asterisk)
 
         mov(x0, at)
-        sub(x1, end, at)
-        bl(scheme_length)
+        sub(x1, stop, at)
+        bl(site_length)
         cbz(x0, bad)
-        add(at, at, x0)
-        index_or_end(kind, at, stop, "/")
-        mov(x0, at)
-        sub(x1, kind, at)
-        mov(w2, 0)
-        bl(host_valid)
-        cbz(w0, bad)
+        add(kind, at, x0)
         mov(x0, Form.ABSOLUTE)
         mov(x1, kind)
         subs(x2, stop, kind)
@@ -152,9 +146,9 @@ def index_or_end(d: X, text: X, end: X, byte: str) -> None:
     sub(x1, end, text)
     mov(w2, ord(byte))
     bl(find_byte)
-    add(d, text, x0)
+    add(x9, text, x0)
     cmp(x0, 0)
-    csel(d, end, d, Condition.lt)
+    csel(d, end, x9, Condition.lt)
 
 
 def without_path(leave: Label) -> None:
@@ -162,6 +156,34 @@ def without_path(leave: Label) -> None:
     for register in (x1, x2, x3, x4):
         mov(register, 0)
     b(leave)
+
+
+@routine
+def site_length(text: x0, length: x1) -> x0:
+    """How long the http://authority is that text starts with, before a path or the end; or 0.
+
+    >>> site_length(b"http://a:80/b", 13), site_length(b"http:///b", 9)
+    (11, 0)
+    """
+    at, end, authority = x19, x20, x21
+
+    with frame(at, end, authority) as leave:
+        mov(at, text)
+        add(end, text, length)
+        del text, length
+        bl(scheme_length)
+        cbz(x0, leave)
+        add(authority, at, x0)
+        index_or_end(end, authority, end, "/")
+        mov(x0, authority)
+        sub(x1, end, authority)
+        mov(w2, 0)
+        bl(host_valid)
+        cmp(w0, 0)
+        sub(x0, end, at)
+        csel(x0, xzr, x0, Condition.eq)
+
+    ret()
 
 
 @routine
@@ -238,33 +260,81 @@ def split_authority(text: x0, length: x1) -> tuple[x0, x1]:
     >>> split_authority(b"[::1]:8080", 10), split_authority(b"a:99999", 7)
     ((5, 4), (-1, 0))
     """
-    at, char, kinds, port, host = x9, x10, x11, x14, x15
-    name, literal, at_host_end, next_digit, done, invalid = (label() for _ in range(6))
+    whole, size = x19, x20
+    next_digit, at_end, invalid = label(), label(), label()
+
+    with frame(whole, size) as leave:
+        mov(whole, text)
+        mov(size, length)
+        del text, length
+        bl(host_length)
+        tbnz(x0, 63, invalid)
+        subs(x1, size, x0)
+        b.eq(leave)
+        add(x9, whole, x0)
+        ldrb(w10, [x9])
+        cmp(w10, ord(":"))
+        b.ne(invalid)
+        at, char, port, ten, end = x9, x10, x11, x12, x13
+        add(end, whole, size)
+        mov(port, 0)
+        mov(ten, 10)
+
+        here(next_digit)
+        add(at, at, 1)
+        cmp(at, end)
+        b.hs(at_end)
+        ldrb(char.w, [at])
+        sub(char.w, char.w, ord("0"))
+        cmp(char.w, 9)
+        b.hi(invalid)
+        madd(port, port, ten, char)
+        lsr(char, port, PORT_BITS)
+        cbz(char, next_digit)
+
+        here(invalid)
+        mov(x0, INVALID)
+        mov(x1, 0)
+        b(leave)
+
+        here(at_end)
+        sub(x1, x1, len(":"))
+
+    ret()
+
+
+@routine
+def host_length(text: x0, length: x1) -> x0:
+    """How many bytes from the start are a uri-host, which may be empty; or INVALID.
+
+    >>> host_length(b"%41-b:80", 8), host_length(b"[::1", 4)
+    (5, -1)
+    """
+    at, char, kinds, kind, escape = x9, x10, x11, x14, x15
+    name, literal, done, invalid = label(), label(), label(), label()
 
     adr(kinds, KINDS)
     mov(at, 0)
-    mov(port, 0)
-    cbz(length, at_host_end)
+    cbz(length, done)
     ldrb(char.w, [text])
     cmp(char.w, ord("["))
     b.eq(literal)
 
     here(name)
     cmp(at, length)
-    b.hs(at_host_end)
+    b.hs(done)
     ldrb(char.w, [text, at])
-    ldrb(host.w, [kinds, char])
+    ldrb(kind.w, [kinds, char])
     add(at, at, 1)
-    tbnz(host.w, IN_NAME.bit_length() - 1, name)
+    tbnz(kind.w, IN_NAME.bit_length() - 1, name)
     sub(at, at, 1)
     cmp(char.w, ord("%"))
-    b.ne(at_host_end)
-    sub(host, length, at)
-    cmp(host, ESCAPE)
-    b.lo(invalid)
-    add(char, text, at)
-    unescape(host, char, invalid)
+    b.ne(done)
+    add(escape, text, at)
     add(at, at, ESCAPE)
+    cmp(at, length)
+    b.hi(invalid)
+    unescape(kind, escape, invalid)
     b(name)
 
     here(literal)
@@ -272,45 +342,19 @@ def split_authority(text: x0, length: x1) -> tuple[x0, x1]:
     cmp(at, length)
     b.hs(invalid)
     ldrb(char.w, [text, at])
-    ldrb(host.w, [kinds, char])
-    tbnz(host.w, IN_LITERAL.bit_length() - 1, literal)
+    ldrb(kind.w, [kinds, char])
+    tbnz(kind.w, IN_LITERAL.bit_length() - 1, literal)
     cmp(char.w, ord("]"))
     b.ne(invalid)
-    cmp(at, len("["))
-    b.eq(invalid)
     add(at, at, 1)
-
-    here(at_host_end)
-    mov(host, at)
-    cmp(at, length)
-    b.eq(done)
-    ldrb(char.w, [text, at])
-    cmp(char.w, ord(":"))
-    b.ne(invalid)
-    mov(kinds, 10)
-
-    here(next_digit)
-    add(at, at, 1)
-    cmp(at, length)
-    b.hs(done)
-    ldrb(char.w, [text, at])
-    sub(char.w, char.w, ord("0"))
-    cmp(char.w, 9)
-    b.hi(invalid)
-    madd(port, port, kinds, char)
-    lsr(char, port, PORT_BITS)
-    cbz(char, next_digit)
+    cmp(at, len("[]"))
+    b.ne(done)
 
     here(invalid)
-    mov(x0, INVALID)
-    mov(x1, 0)
-    ret()
+    mov(at, INVALID)
 
     here(done)
-    subs(x1, length, host)
-    cset(x9, Condition.ne)
-    sub(x1, x1, x9)  # without the colon
-    mov(x0, host)
+    mov(x0, at)
     ret()
 
 
