@@ -62,27 +62,11 @@ class i64(Field):
     width = 8
 
 
-class Inner(Field):
-    """A struct inside of a struct: an offset with fields, each counted from the outer start."""
-
-    kind: type[Struct]
-
-    def __getattr__(self, name: str) -> Field:
-        try:
-            inner: Field = vars(self.kind)["fields"][name]
-        except KeyError:
-            raise AttributeError(f"{self.kind.__name__} has no field {name}") from None
-        return moved(inner, int(self), f"{self.name}.{name}")
-
-
 def moved(field: Field, by: int, name: str) -> Field:
     """The same field, counted from another start."""
     other = type(field)(int(field) + by)
     other.name, other.count, other.size = name, field.count, field.size
     other.values = field.values
-    if isinstance(field, Inner):
-        assert isinstance(other, Inner)
-        other.kind = field.kind
     return other
 
 
@@ -122,12 +106,21 @@ def bit(flag: IntFlag) -> int:
     return flag.bit_length() - 1
 
 
-class Struct:
-    """A layout: annotate fields in order; each lies at the next multiple of its width."""
+class Struct(Field):
+    """A layout: annotate fields in order; each lies at the next multiple of its width.
 
-    size: int
+    The class is the layout; where a struct is a field of another, an instance is that
+    field: an offset, whose own fields are counted from the outer start.
+    """
+
     alignment: int
     fields: dict[str, Field]
+
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        if name in type(self).fields:
+            return moved(found, int(self), f"{self.name}.{name}")
+        return found
 
     def __init_subclass__(cls, *, size: int = 0) -> None:
         outside = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]  # for structs made inside of functions
@@ -155,11 +148,12 @@ class Struct:
         unit = kind.alignment if nested else width
         offset = -(-end // unit) * unit if placing.offset is None else placing.offset
         assert offset >= end, f"{cls.__name__}.{name} overlaps the field before it"
-        field: Field = (Inner if nested else kind)(offset)
+        field: Field = kind(offset)
         field.name, field.count = f"{cls.__name__}.{name}", placing.count
         field.size, field.values = width * placing.count, placing.values
-        if isinstance(field, Inner):
-            field.kind = kind
+        if nested:
+            hidden = kind.fields.keys() & {"name", "count", "size", "values", "width"}
+            assert not hidden, f"{field.name}: {hidden} are names of every field"
         if placing.values:
             most = max((flag.value for flag in placing.values), default=0)
             assert most < 1 << 8 * width, f"{field.name} has no room for {placing.values.__name__}"
