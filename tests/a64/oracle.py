@@ -13,8 +13,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from svc0.a64.mnemonic import Mnemonic, Row
-from svc0.a64.operands import InPage, LowBits, PageOf, To
+from svc0.a64.mnemonic import MNEMONICS, Mnemonic, Row
+from svc0.a64.operands import LowBits, PageOf, To
 from svc0.a64.places import Label, Place
 
 ARCHITECTURE = "armv8.5-a+crypto+sha3+crc+lse+rng+rcpc+sb+bf16+i8mm+sm4+dotprod"
@@ -42,38 +42,52 @@ def cases(
     for mnemonic, row in rows:
         to = next((operand for operand in row.operands if isinstance(operand, To)), None)
         distances = to.distances(random) if to else None
-        examples = row.examples(random)
-        for _ in range(count):
-            values = next(examples)
+        for values in examples(mnemonic, row, count, random):
             fields = row.fill(values)
             if to and distances:
                 target = address + next(distances)
                 if isinstance(to, PageOf):
                     target &= ~0xFFF
-                values = tuple(named(value, to, target, address) for value in values)
+                values = tuple(named(value, target, address) for value in values)
                 fields |= row.reach(address, target, Label())
             word = row.diagram.encode(fields)
             yield Case(mnemonic, row, address, row.show(mnemonic.name, values), word, values)
             address += 4
 
 
-def named(value: object, to: To, target: int, address: int) -> object:
-    """A place that is called what GNU as knows it by."""
-    if isinstance(value, LowBits):
-        place = Place()
-        place.name = f"{target:#x}"
-        return LowBits(place)
-    if not isinstance(value, Label):
+def examples(
+    mnemonic: Mnemonic, row: Row, count: int, random: Random
+) -> Iterator[tuple[Any, ...]]:
+    """Operands for which the mnemonic chooses this row, and not one before it."""
+    made = row.examples(random)
+    for _ in range(100 * count):
+        values = next(made)
+        if mnemonic.choose(values)[0] is row:
+            yield values
+            count -= 1
+        if not count:
+            return
+    raise AssertionError(f"{mnemonic} {row.syntax} is never chosen")
+
+
+def every_row() -> list[tuple[Mnemonic, Row]]:
+    """All encodings there are."""
+    return [(mnemonic, row) for mnemonic in MNEMONICS.values() for row in mnemonic.rows]
+
+
+def named(value: object, target: int, address: int) -> object:
+    """A place that is called what GNU as knows it by: so far from here."""
+    if not isinstance(value, Label | LowBits):
         return value
-    label = Label()
-    label.name = f"{target:#x}" if isinstance(to, PageOf | InPage) else f".{target - address:+d}"
-    return label
+    place = Place()
+    place.name = f".{target - address:+d}"
+    return LowBits(place) if isinstance(value, LowBits) else place
 
 
 def assemble(lines: Iterable[str], folder: Path, base: int = BASE) -> list[int]:
     """The words that GNU as and ld make of some lines of assembly; complaints are AssertionErrors."""
     source, object_, image, words = (folder / f"all.{kind}" for kind in ("s", "o", "elf", "bin"))
-    source.write_text("\n".join(["_start:", *lines, ""]))
+    source.write_text("\n".join([".global _start", "_start:", *lines, ""]))
     prefix = "aarch64-linux-gnu-"
     run([f"{prefix}as", f"-march={ARCHITECTURE}", "-o", object_, source])
     run([f"{prefix}ld", f"-Ttext={base:#x}", "-o", image, object_])
@@ -96,4 +110,8 @@ def read_back(made: Iterable[Case]) -> Iterator[str]:
     reader: Any = capstone.Cs(capstone.CS_ARCH_ARM64, capstone.CS_MODE_LITTLE_ENDIAN)
     for case in made:
         found = list(reader.disasm_lite(case.word.to_bytes(4, "little"), case.address, 1))
-        yield f"{found[0][2]} {found[0][3]}".strip() if found else ""
+        text = f"{found[0][2]} {found[0][3]}".strip() if found else ""
+        if case.row.place and "lo12" not in case.text:  # Capstone says where, GNU as wants to know how far
+            start, _, target = text.rpartition("#")
+            text = f"{start}.{int(target, 16) - case.address:+d}"
+        yield text

@@ -1,6 +1,7 @@
 """A64: an assembler whose source is Python.  ``from svc0.a64 import *`` is meant."""
 
 from . import (
+    atomics,
     control,
     errors,
     frames,
@@ -14,6 +15,7 @@ from . import (
     structs,
     system,
 )
+from .atomics import *
 from .control import *
 from .errors import *
 from .frames import *
@@ -28,6 +30,7 @@ from .structs import *
 from .system import *
 
 __all__: list[str] = []  # the names of instructions and what they take; none of the modules themselves
+__all__ += atomics.__all__
 __all__ += control.__all__
 __all__ += errors.__all__
 __all__ += frames.__all__

@@ -12,7 +12,7 @@ from typing import TypeAlias, TypeVar
 
 from .errors import AssemblyError
 from .listing import listing
-from .mnemonic import NO_EFFECT, Effect, Form, Mnemonic
+from .mnemonic import NO_EFFECT, Effect, Form, Mnemonic, apart
 from .operands import (
     Address,
     AddressOf,
@@ -24,9 +24,11 @@ from .operands import (
     Offset,
     Operand,
     PageOf,
+    Prefetch,
     PreIndexed,
     Role,
     To,
+    Wanted,
 )
 from .places import Label, Place
 from .registers import SP, WZR, ZR, B, D, H, Q, S, W, X
@@ -35,7 +37,7 @@ from .vectors import Scalars
 # fmt: off
 __all__ = [
     "adr", "adrp", "ldnp", "ldp", "ldpsw", "ldr", "ldrb", "ldrh", "ldrsb", "ldrsh", "ldrsw", "ldur", "ldurb",
-    "ldurh", "ldursb", "ldursh", "ldursw", "prfm", "stnp", "stp", "str_", "strb", "strh", "stur", "sturb", "sturh",
+    "ldurh", "ldursb", "ldursh", "ldursw", "prfm", "prfum", "stnp", "stp", "str_", "strb", "strh", "stur", "sturb", "sturh",
 ]
 # fmt: on
 
@@ -62,10 +64,11 @@ def stepping(address: Address | PreIndexed, step: object) -> Effect:
 def transfers(box: str, t: Operand, scale: int) -> Iterator[Form]:
     """The ways to an address, of ``1 << scale`` bytes; ``MM`` in the box is the manual's class of them."""
     width, step = 1 << scale, Number("simm9", -256, 255)
+    finish = apart("Rt Rn") if isinstance(t, General) else None  # what the base would be is unpredictable
     yield Form(f"{box.replace('MM', '01')} imm12 Rn Rt", t, Offset(Number("imm12", 0, 4095 * width, width), width))  # fmt: skip
     yield Form(f"{box.replace('MM', '00')} 1 Rm option scaled 10 Rn Rt", t, Indexed(scale))
-    yield Form(f"{box.replace('MM', '00')} 0 simm9 01 Rn Rt", t, Memory(step=True), step)
-    yield Form(f"{box.replace('MM', '00')} 0 simm9 11 Rn Rt", t, Before(step))
+    yield Form(f"{box.replace('MM', '00')} 0 simm9 01 Rn Rt", t, Memory(step=True), step, finish=finish)
+    yield Form(f"{box.replace('MM', '00')} 0 simm9 11 Rn Rt", t, Before(step), finish=finish)
 
 
 def unscaled(box: str, t: Operand, scale: int) -> Iterator[Form]:
@@ -209,15 +212,17 @@ def pair(load: int, *, steps: bool) -> Iterator[Form]:
         yield from pair_ways(box, width, t, t2, steps=steps)
 
 
-def pair_ways(box: str, width: int, t: Operand, t2: Operand, *, steps: bool) -> Iterator[Form]:
+def pair_ways(box: str, width: int, t: General | Scalars, t2: Operand, *, steps: bool) -> Iterator[Form]:
     """The ways to the address of two registers."""
     offset = Number("simm7", -64 * width, 63 * width, width)
+    twice = ("Rt Rt2",) if "w" in t.role else ()
+    stepped = ("Rt Rn", "Rt2 Rn") if isinstance(t, General) else ()
     if not steps:
-        yield Form(f"{box.replace('MM', '000')} simm7 Rt2 Rn Rt", t, t2, Offset(offset, width))
+        yield Form(f"{box.replace('MM', '000')} simm7 Rt2 Rn Rt", t, t2, Offset(offset, width), finish=apart(*twice))
         return
-    yield Form(f"{box.replace('MM', '010')} simm7 Rt2 Rn Rt", t, t2, Offset(offset, width))
-    yield Form(f"{box.replace('MM', '001')} simm7 Rt2 Rn Rt", t, t2, Memory(step=True), offset)
-    yield Form(f"{box.replace('MM', '011')} simm7 Rt2 Rn Rt", t, t2, Before(offset))
+    yield Form(f"{box.replace('MM', '010')} simm7 Rt2 Rn Rt", t, t2, Offset(offset, width), finish=apart(*twice))
+    yield Form(f"{box.replace('MM', '001')} simm7 Rt2 Rn Rt", t, t2, Memory(step=True), offset, finish=apart(*twice, *stepped))
+    yield Form(f"{box.replace('MM', '011')} simm7 Rt2 Rn Rt", t, t2, Before(offset), finish=apart(*twice, *stepped))
 
 
 class Pair(Mnemonic):
@@ -262,13 +267,25 @@ class PageMnemonic(AddressMnemonic):
 adr, adrp = AddressMnemonic("adr"), PageMnemonic("adrp")
 
 
-class Prefetch(Mnemonic):
-    """Tell the caches what will be wanted; the first operand is the manual's prfop, 0 is PLDL1KEEP."""
+class PrefetchMemory(Mnemonic):
+    """Tell the caches what will be wanted: ``prfm(Prefetch.pldl1keep, [x0])``."""
 
-    forms = [Form("11 111 0 01 10 imm12 Rn imm5", Number("imm5", 0, 31), Offset(Number("imm12", 0, 4095 << 3, 8)))]  # fmt: skip
-
-    def __call__(self, operation: int, address: Address) -> None:
+    def __call__(self, operation: Prefetch | int, address: Address | Place | Label) -> None:
         self.write(operation, address)
 
 
-prfm = Prefetch("prfm")
+class PrefetchUnscaled(Mnemonic):
+    """The same at any distance from -256 to 255."""
+
+    forms = [Form("11 111 0 00 10 0 simm9 00 Rn Rt", Wanted(), Offset(Number("simm9", -256, 255)))]
+
+    def __call__(self, operation: Prefetch | int, address: Address) -> None:
+        self.write(operation, address)
+
+
+prfm = PrefetchMemory("prfm", [
+    Form("11 111 0 01 10 imm12 Rn Rt", Wanted(), Offset(Number("imm12", 0, 4095 << 3, 8))),
+    Form("11 111 0 00 10 1 Rm option scaled 10 Rn Rt", Wanted(), Indexed(3)),
+    Form("11 011 0 00 simm19 Rt", Wanted(), To("simm19")),
+])  # fmt: skip
+prfum = PrefetchUnscaled("prfum")

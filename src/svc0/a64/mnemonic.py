@@ -75,6 +75,22 @@ def sizes(form: Callable[[int], Form]) -> list[Form]:
     return forms
 
 
+def apart(*pairs: str) -> Callable[[Fields], Fields]:
+    """A ``finish`` that refuses the same register in two fields, where a processor may do anything."""
+    fields_of = [tuple(pair.split()) for pair in pairs]
+
+    def finish(fields: Fields) -> Fields:
+        for one, other in fields_of:
+            number = fields[one]
+            if number == fields[other] and not (other == "Rn" and number == 31):
+                raise EncodingError(
+                    f"{one} and {other} are both register {number}, and what happens then is unpredictable"
+                )
+        return fields
+
+    return finish
+
+
 class Row:
     """One encoding of one mnemonic: what the manual gives a box to."""
 

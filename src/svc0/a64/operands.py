@@ -41,7 +41,7 @@ from .structs import Field
 
 # fmt: off
 __all__ = [
-    "Address", "Condition", "Extend", "PreIndexed", "Shift", "lo12", "pre",
+    "Address", "Condition", "Extend", "PreIndexed", "Prefetch", "Shift", "lo12", "pre",
 ]
 # fmt: on
 
@@ -72,6 +72,11 @@ class Operand:
 
     def show(self, value: Any) -> str:
         return show(value)
+
+    @staticmethod
+    def refuse(fits: str, value: object) -> EncodingError:
+        """What to raise for a value without an encoding."""
+        return EncodingError(f"{fits} fits here, not {value}")
 
     def examples(self, random: Random) -> Iterator[object]:
         """Without end: first the extremes, then random ones."""
@@ -143,7 +148,7 @@ class General(Operand):
         if self.zero:
             yield self.last
         while True:
-            yield random.choice(registers)
+            yield self.last if self.zero and random.random() < 0.2 else random.choice(registers)
 
     def wrong(self, random: Random) -> Iterator[object]:
         if not self.zero:
@@ -455,6 +460,57 @@ class When(Operand):
     def wrong(self, random: Random) -> Iterator[object]:
         if self.inverted:
             yield from (Condition.al, Condition.nv)
+
+
+# --- prefetching ----------------------------------------------------------------
+
+
+class Prefetch(IntEnum):
+    """What will be wanted: data to load (pld), instructions (pli), data to store (pst); how near, for how long."""
+
+    pldl1keep = 0
+    pldl1strm = 1
+    pldl2keep = 2
+    pldl2strm = 3
+    pldl3keep = 4
+    pldl3strm = 5
+    plil1keep = 8
+    plil1strm = 9
+    plil2keep = 10
+    plil2strm = 11
+    plil3keep = 12
+    plil3strm = 13
+    pstl1keep = 16
+    pstl1strm = 17
+    pstl2keep = 18
+    pstl2strm = 19
+    pstl3keep = 20
+    pstl3strm = 21
+
+
+class Wanted(Operand):
+    """What a prefetch is about: a name, or a number for those without."""
+
+    syntax = "(<prfop>|#<imm5>)"
+
+    def takes(self, value: object) -> bool:
+        return isinstance(value, int)
+
+    def fields(self, value: int) -> Fields:
+        if not 0 <= value < 32:
+            raise self.refuse("a Prefetch, or 0 to 31,", value)
+        return {"Rt": value}
+
+    def show(self, value: int) -> str:
+        return value.name if isinstance(value, Prefetch) else show(value)
+
+    def examples(self, random: Random) -> Iterator[object]:
+        while True:
+            yield from Prefetch
+            yield random.choice((6, 7, 14, 15, 22, 31))
+
+    def wrong(self, random: Random) -> Iterator[object]:
+        yield from (-1, 32)
 
 
 # --- memory -------------------------------------------------------------------
