@@ -29,14 +29,14 @@ def symbols() -> Symbols:
     return Symbols(program())
 
 
-def executable(root: Path | str | None = None, *, strip: bool = True, **settings: Value) -> bytes:
+def executable(root: Path | None = None, /, *, strip: bool = True, **settings: Value) -> bytes:
     """The executable, with settings (svc0.config) for what its arguments do not say.
 
     Raises ValueError for a value that an option does not take, KeyError for an option
     that is none.
     """
     if root is not None:
-        settings["root"] = os.fspath(root)
+        settings["root"] = str(root)
     file = bytearray(file_of(program(), strip=strip))
     constants = program().constants
     at = constants.offset + program().addresses[SETTINGS] - constants.address

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import webbrowser
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -23,7 +23,41 @@ from svc0 import __version__, build
 from svc0.config import OPTIONS, LogName, Value
 from svc0.machine import Machine, MachineError, choose
 
-app = typer.Typer(
+FAILURE = 1
+USAGE = 2
+LOCAL = "127.0.0.1"
+
+
+class Application(typer.Typer):
+    """Typer, but a mistake is one plain line, the same on every terminal and in every log."""
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        if sys.excepthook is not sys.__excepthook__:  # Typer's own frames tell nobody anything
+            sys.excepthook = sys.__excepthook__
+        command = typer.main.get_command(self)
+        try:
+            status = command(*args, **{"prog_name": "svc0", "standalone_mode": False, **options})
+        except (typer.Abort, KeyboardInterrupt):
+            status = 128 + signal.SIGINT
+        except Exception as error:
+            # Which package the class of a usage error is from depends on Typer's version.
+            describe = getattr(error, "format_message", None)
+            if describe is None:
+                raise
+            status = explain(describe(), getattr(error, "ctx", None))
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def explain(mistake: str, context: typer.Context | None) -> int:
+    """Say what was wrong with the words, and where the right ones are; the exit code for it."""
+    if mistake:  # nothing: the help was asked for and shown
+        line = " ".join(mistake.split()).rstrip(".")
+        where = context.command_path if context else "svc0"
+        say(f"{line[:1].lower()}{line[1:]}: try {where} --help")
+    return USAGE
+
+
+app = Application(
     name="svc0",
     help="A web server in pure ARM64 assembly, written in Python.",
     no_args_is_help=True,
@@ -33,11 +67,8 @@ app = typer.Typer(
 )
 messages = Console(stderr=True, highlight=False)
 
-FAILURE = 1
-LOCAL = "127.0.0.1"
 
-
-class MachineName(str, Enum):
+class MachineName(StrEnum):
     """What runs the instructions."""
 
     AUTO = "auto"
@@ -49,13 +80,20 @@ class MachineName(str, Enum):
 def option(name: str, *flags: str, meaning: str = "") -> Any:
     """A flag for an option of the configuration, with its meaning and limits."""
     what = OPTIONS[name]
-    limits = {"min": what.low, "max": what.high} if isinstance(what.default, int) else {}
-    return typer.Option(*flags, help=meaning or what.meaning, **limits)
+    text = meaning or what.meaning
+    if isinstance(what.default, int):
+        return typer.Option(*flags, help=text, min=what.low, max=what.high)
+    return typer.Option(*flags, help=text)
+
+
+def say(message: str) -> None:
+    """One line for people."""
+    messages.print(f"svc0: {message}", markup=False, soft_wrap=True)
 
 
 def fail(message: str) -> NoReturn:
     """Say in one line what could not be done, and end."""
-    messages.print(f"svc0: {message}", markup=False, soft_wrap=True)
+    say(message)
     raise typer.Exit(FAILURE)
 
 
@@ -139,11 +177,11 @@ def serve(
         runs = choose(machine.value, build.symbols())
     except MachineError as error:
         fail(str(error))
-    messages.print(f"svc0: running on {runs.describe()}", markup=False, soft_wrap=True)
+    say(f"running on {runs.describe()}")
     if workers == 0 and runs.name != "native":
         workers = 1
     image = settled(
-        log=log.format,
+        log=log.number,
         connections=connections,
         head_seconds=head_seconds,
         idle_seconds=idle_seconds,
@@ -193,7 +231,7 @@ def build_(
         port=port,
         address=resolved(bind),
         workers=workers,
-        log=log.format,
+        log=log.number,
         connections=connections,
         head_seconds=head_seconds,
         idle_seconds=idle_seconds,
@@ -203,13 +241,13 @@ def build_(
         build.write(output, image)
     except OSError as error:
         fail(f"cannot write {output}: {str(error.strerror).lower()}")
-    messages.print(f"svc0: wrote {output}, {len(image):,} bytes", markup=False, soft_wrap=True)
+    say(f"wrote {output}, {len(image):,} bytes")
 
 
 def settled(*, strip: bool = True, **settings: Value) -> bytes:
     """The executable with these settings, or one line about what they may be."""
     try:
-        return build.executable(strip=strip, **settings)
+        return build.executable(None, strip=strip, **settings)
     except ValueError as error:
         fail(str(error))
 
@@ -228,8 +266,12 @@ def run_and_open(machine: Machine, image: bytes, words: list[str]) -> int:
     """Run the server beside this process, and show the browser the address that it says."""
     process = machine.start(image, words, stderr=subprocess.PIPE)
     assert process.stderr is not None
+
+    def stop(*_: object) -> None:
+        process.terminate()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: process.terminate())
+        signal.signal(number, stop)
     shown = False
     for line in process.stderr:
         sys.stderr.buffer.write(line)

@@ -7,7 +7,7 @@ made from this table; nothing else knows a default.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, IntEnum
+from enum import IntEnum, StrEnum
 from typing import TypeAlias
 
 __all__ = ["OPTIONS", "LogFormat", "LogName", "Option", "Value"]
@@ -24,7 +24,7 @@ class LogFormat(IntEnum):
     JSON = 3
 
 
-class LogName(str, Enum):
+class LogName(StrEnum):
     """The same, as people write it."""
 
     COMMON = "common"
@@ -33,7 +33,7 @@ class LogName(str, Enum):
     NONE = "none"
 
     @property
-    def format(self) -> LogFormat:
+    def number(self) -> LogFormat:
         """As the executable keeps it."""
         return LogFormat[self.name]
 

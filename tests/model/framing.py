@@ -46,7 +46,7 @@ def split_authority(authority: bytes) -> tuple[bytes, bytes | None] | None:
     ((b'[::1]', b'8080'), (b'a', None), None)
     """
     match = HOST.fullmatch(authority)
-    if not match or int(match["port"] or 0) > PORT_MOST:
+    if not match or int((match["port"] or b"").lstrip(b"0")[:6] or 0) > PORT_MOST:
         return None
     return match["host"], match["port"]
 

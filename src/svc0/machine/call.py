@@ -11,11 +11,13 @@ Machines are made once for each routine and used again, so that a call takes
 well under a millisecond.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import random
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -249,8 +251,8 @@ _callers: dict[tuple[Routine, Platform], Caller] = {}
 
 
 @contextmanager
-def caller(routine: Routine, platform: Platform = "linux") -> Iterator[Caller]:
-    """A machine for a routine, for tests that want to see its memory; it is used again afterwards."""
+def caller(routine: Routine, platform: Platform = "linux") -> Generator[Caller, None, None]:
+    """A machine for a routine, whose memory a test may look at; it is used again afterwards."""
     machine = _callers.pop((routine, platform), None) or Caller(routine, platform)
     try:
         yield machine
