@@ -32,8 +32,6 @@ class Application(typer.Typer):
     """Typer, but a mistake is one plain line, the same on every terminal and in every log."""
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        if sys.excepthook is not sys.__excepthook__:  # Typer's own frames tell nobody anything
-            sys.excepthook = sys.__excepthook__
         command = typer.main.get_command(self)
         try:
             status = command(*args, **{"prog_name": "svc0", "standalone_mode": False, **options})
