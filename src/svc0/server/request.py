@@ -468,7 +468,7 @@ def only_value(buffer: x0, kind: w1) -> tuple[x0, x1]:
 def parse(buffer: x0) -> x0:
     """Judge as many lines as are there: COMPLETE, INCOMPLETE, or minus the status that refuses it."""
     of, first = x19, x20
-    again, fields, fields_line = label(), label(), label()
+    again, fields = label(), label()
     skip_empty, complete, none, bad = label(), label(), label(), label()
     uri_too_long, too_large = label(), label()
 
