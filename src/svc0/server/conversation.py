@@ -389,7 +389,7 @@ def start_lingering(connection: x27, worker: x28) -> None:
         calls.shutdown()
         set_state(connection, State.LINGERING)
         ldr(x9, [worker, Workspace.ticks])
-        add(x9, x9, LINGER_SECONDS + 1)
+        add(x9, x9, LINGER_SECONDS)
         str_(x9, [connection, Connection.deadline])
         ldrb(w9, [connection, Connection.then])
         tbz(w9, bit(Then.WRITABLE), reading)
@@ -526,11 +526,12 @@ def drop_rest(connection: x27, worker: x28) -> x0:
 @routine
 def expire(connection: x27, worker: x28) -> x0:
     """A connection took too long: 408 for a request that has begun, else CLOSE; leaves WAIT or CLOSE."""
-    close = label()
+    cut, close = label(), label()
 
     with frame() as leave:
         ldrb(w9, [connection, Connection.state])
-        cmp(w9, State.BODY)
+        cmp(w9, State.SENDING)
+        b.eq(cut)
         b.hi(close)
         ldr(x9, [connection, Connection.buffer])
         cbz(x9, close)
@@ -538,6 +539,9 @@ def expire(connection: x27, worker: x28) -> x0:
         bl(refuse_reading)
         bl(advance)
         b(leave)
+
+        here(cut)
+        bl(log_access)
 
         here(close)
         mov(x0, CLOSE)

@@ -1,7 +1,8 @@
 """The supervisor: parent of the workers.  It starts them, starts them anew, and passes signals on.
 
-    SIGTERM, SIGINT, SIGQUIT   tell the workers to finish, and end when they have; a second one ends them at once
-    SIGHUP                     tell the workers to finish, and start new ones
+    SIGTERM, SIGINT, SIGQUIT   listen no more, tell the workers to finish, and end when they have;
+                               a second one ends them at once
+    SIGHUP                     start new workers, and tell those before them to finish
     SIGCHLD                    a worker ended: unless it was told to, a new one takes its listener
 
 It holds no client's connection and reads no client's bytes.
@@ -14,6 +15,7 @@ from svc0.kernel import calls
 from svc0.kernel.constants import (
     PR_SET_PDEATHSIG,
     SFD_CLOEXEC,
+    SHUT_RD,
     SIG_BLOCK,
     SIGCHLD,
     SIGHUP,
@@ -34,7 +36,7 @@ from .workspace import WORKSPACE
 
 
 class Family(Struct):
-    """The workers, by the number of their listener."""
+    """The workers, by the number of their listener: those that serve it, and those that finish."""
 
     count: u64
     running: u64
@@ -42,6 +44,14 @@ class Family(Struct):
     signals: i32
     root: i32
     children: i32 = array(WORKERS_MAX)  # process numbers; 0: none
+    leaving: i32 = array(WORKERS_MAX)  # those that SIGHUP has told to finish
+
+
+CHILDREN_MAX = 2 * WORKERS_MAX
+LEAVING = 4 * WORKERS_MAX
+"""From a worker's place to that of the one it took over from."""
+
+assert Family.leaving == Family.children + LEAVING, "both are one table where all are meant"
 
 
 FAMILY = Bss(sizeof(Family))
@@ -138,15 +148,19 @@ def heed(signal: w0) -> None:
         str_(w11, [x9, Family.stopping])
         mov(w0, SIGKILL)
         cbnz(w10, again)
+        bl(stop_listening)
         mov(w0, SIGTERM)
 
         here(again)
         bl(signal_all)
         b(leave)
 
-        here(reload)  # each ends when it has finished, and is started anew
-        mov(w0, SIGTERM)
-        bl(signal_all)
+        here(reload)
+        adr(x9, FAMILY)
+        ldr(w9, [x9, Family.stopping])
+        cbnz(w9, leave)
+        bl(replace_all)
+        bl(start_missing)
         b(leave)
 
         here(child)
@@ -159,16 +173,67 @@ def heed(signal: w0) -> None:
 
 
 @routine
+def stop_listening() -> None:
+    """Let no more clients connect, whoever else has the listeners open."""
+    at, left = x19, x20
+
+    with frame(at, left):
+        adr(at, LISTENING)
+        add(at, at, int(Listening.sockets))
+        adr(left, FAMILY)
+        ldr(left, [left, Family.count])
+
+        again = here()
+        ldr(w0, [at], 4)
+        mov(w1, SHUT_RD)
+        calls.shutdown()
+        subs(left, left, 1)
+        b.ne(again)
+    ret()
+
+
+@routine
+def replace_all() -> None:
+    """Tell every worker to finish and leave its place free.
+
+    One that still waits for the worker before it stays: there is a place for one of each.
+    """
+    at, left = x19, x20
+    following = label()
+
+    with frame(at, left):
+        adr(at, FAMILY)
+        add(at, at, int(Family.children))
+        mov(left, WORKERS_MAX)
+
+        again = here()
+        ldr(w0, [at])
+        cbz(w0, following)
+        ldr(w9, [at, LEAVING])
+        cbnz(w9, following)
+        str_(w0, [at, LEAVING])
+        str_(wzr, [at])
+        mov(w1, SIGTERM)
+        calls.kill()
+
+        here(following)
+        add(at, at, 4)
+        subs(left, left, 1)
+        b.ne(again)
+    ret()
+
+
+@routine
 def signal_all(signal: w0) -> None:
     """Send a signal to every worker."""
     number, at, left = w19, x20, x21
     none = label()
 
-    with frame(number.x, at, left) as leave:
+    with frame(number.x, at, left):
         mov(number, signal)
         adr(at, FAMILY)
         add(at, at, int(Family.children))
-        mov(left, WORKERS_MAX)
+        mov(left, CHILDREN_MAX)
 
         again = here()
         ldr(w0, [at], 4)
@@ -247,11 +312,11 @@ def report(child: x0, status: x1) -> None:
 def forget_child(child: x0) -> w0:
     """Take a process off the list of workers: 1, or 0 if it is none of them."""
     at, left, family = x9, x10, x11
-    found, following = label(), label()
+    found = label()
 
     adr(family, FAMILY)
     add(at, family, int(Family.children))
-    mov(left, WORKERS_MAX)
+    mov(left, CHILDREN_MAX)
 
     again = here()
     ldr(w12, [at])
@@ -310,7 +375,7 @@ def start_missing() -> None:
 
 @routine
 def start_worker(number: x0) -> x0:
-    """Make a process that serves a listener: its number, or -errno.  The child does not come back."""
+    """Make a process that serves a listener: its number, or -errno.  Only the parent comes back."""
     which, parent = x19, x20
 
     with frame(which, parent) as leave:

@@ -355,7 +355,7 @@ def tick(worker: x28) -> None:
         ldr(x9, [connection, Connection.deadline])
         ldr(x10, [worker, Workspace.ticks])
         cmp(x9, x10)
-        b.hi(quiet)
+        b.hs(quiet)
         bl(expire)
         cmp(x0, CLOSE)
         b.ne(quiet)
