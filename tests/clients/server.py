@@ -12,12 +12,12 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from tests.system import kernel
+from tests.system import kernel, programs
 from tests.tools import lacking, need_tool
 
 START_SECONDS: Final = 120
@@ -25,6 +25,8 @@ STOP_SECONDS: Final = 60
 REPOSITORY: Final = Path(__file__).parents[2]
 
 Setting: TypeAlias = str | int
+Settings: TypeAlias = Mapping[str, Setting]
+NO_SETTINGS: Final[Settings] = {}
 
 MACHINES: Final = {
     "model": "the reference itself, in Python: what proves these tests",
@@ -47,18 +49,28 @@ def machines_here() -> list[str]:
     return found
 
 
-def command(machine: str, site: Path, scratch: Path, options: Sequence[str] = ()) -> list[str]:
-    """What to run for a server of that site: the only place that knows how one is built."""
+def command(
+    machine: str,
+    site: Path,
+    scratch: Path,
+    options: Sequence[str] = (),
+    settings: Settings = NO_SETTINGS,
+) -> list[str]:
+    """What to run for a server of that site: the only place that knows how one is built.
+
+    Settings are what is built in (svc0.config); the model is told nothing of them.
+    """
     if machine == "model":
         return [sys.executable, "-m", "tests.model.serve", str(site), "-p", "0", *options]
     from svc0 import build
 
     image = scratch / "svc0"
-    image.write_bytes(build.executable())
+    image.write_bytes(build.executable(None, strip=True, **settings))
     image.chmod(0o755)
     before: dict[str, list[str]] = {
         "native": [str(image)],
         "qemu": [need_tool("qemu-aarch64"), str(image)] if machine == "qemu" else [],
+        "new qemu": [str(programs.find_new_qemu()), str(image)],
         "emulator": [
             *(sys.executable, "-m", "svc0.machine", "--machine", machine),
             str(image),
@@ -85,16 +97,24 @@ class Server:
 
 @contextlib.contextmanager
 def start(
-    site: Path, machine: str | None = None, options: Sequence[str] = ()
+    site: Path,
+    machine: str | None = None,
+    options: Sequence[str] = (),
+    settings: Settings = NO_SETTINGS,
+    *,
+    stop: bool = True,
 ) -> Generator[Server, None, None]:
-    """Run a server of that site on a machine (the first that is here), and see it stop well."""
+    """Run a server of that site on a machine (the first that is here), and see it stop well.
+
+    Without ``stop``, how it ends is the test's.
+    """
     if machine == "kernel":
         with booted(site, options) as server:
             yield server
         return
     with tempfile.TemporaryDirectory() as scratch:
-        words = command(machine or machines_here()[0], site, Path(scratch), options)
-        with run(words, machine or machines_here()[0]) as server:
+        words = command(machine or machines_here()[0], site, Path(scratch), options, settings)
+        with run(words, machine or machines_here()[0], stop=stop) as server:
             yield server
 
 
@@ -112,7 +132,7 @@ def booted(site: Path, options: Sequence[str]) -> Generator[Server, None, None]:
 
 
 @contextlib.contextmanager
-def run(words: Sequence[str], machine: str) -> Generator[Server, None, None]:
+def run(words: Sequence[str], machine: str, *, stop: bool = True) -> Generator[Server, None, None]:
     """The server that a command starts, from the line that says where to its end by SIGTERM."""
     process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY)
     log: list[str] = []
@@ -136,12 +156,14 @@ def run(words: Sequence[str], machine: str) -> Generator[Server, None, None]:
         assert urls, f"the server did not say where it listens: {log}"
         host, port = urls[0]
         yield Server(process, (host.strip("[]"), int(port)), machine, log)
+        if not stop:
+            return
         assert process.poll() is None, f"the server ended by itself ({process.poll()}): {log[-5:]}"
         process.send_signal(signal.SIGTERM)
         status = process.wait(STOP_SECONDS)
         assert status == 0, f"SIGTERM ended the server with {status}: {log[-5:]}"
     finally:
         if process.poll() is None:
-            process.kill()
+            process.kill()  # and its workers end with it
             process.wait()
         reader.join()
