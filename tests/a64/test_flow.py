@@ -16,7 +16,7 @@ import pytest
 from unicorn import UC_ARCH_ARM64, UC_MODE_ARM, UC_PROT_ALL, arm64_const
 from unicorn.unicorn_py3 import Uc, UcError
 
-from svc0.a64 import SP, W, X
+from svc0.a64 import W, X
 from svc0.a64 import parts as p
 from svc0.a64.mnemonic import MNEMONICS, Mnemonic, Row
 from svc0.a64.operands import General, PreIndexed
@@ -166,11 +166,7 @@ def judged(
             yield f"{text}: {name} comes from something that it does not say it reads"
         if one_memory != two_memory:
             yield f"{text}: what it stores comes from something that it does not say it reads"
-        moves = any(isinstance(value, SP) for value in values[:1]) or any(
-            isinstance(value, PreIndexed) or (isinstance(value, list) and isinstance(value[0], SP))
-            for value in values
-        )
-        if one_after.sp != one.sp and not moves:
+        if one_after.sp != one.sp and not writes & p.STACK:
             yield f"{text}: moves sp without saying so"
         left -= 1
         if not left:

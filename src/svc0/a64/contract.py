@@ -35,8 +35,8 @@ class State:
 def check(page: Listing) -> list[str]:
     """The ways a listing breaks its routine's contract, as ``file:line: instruction: what``."""
     if not page.instructions:
-        return [f"{page.routine.at(page.routine.body.__code__.co_firstlineno)}: {page.routine} is empty"]
-    return labels_missing(page) or Walk(page).broken
+        return [f"{page.routine.first_line}: {page.routine} is empty"]
+    return labels_missing(page) + pads_missing(page) or Walk(page).broken
 
 
 def proved(page: Listing) -> Listing:
@@ -69,6 +69,16 @@ def labels_missing(page: Listing) -> list[str]:
         f"{page.routine.at(page.instructions[-1].line)}: label {label}: nothing follows it"
         for label in page.labels
         if label.index == len(page.instructions)
+    ]
+
+
+def pads_missing(page: Listing) -> list[str]:
+    """Complaints about labels that an indirect branch goes to, and that have no landing pad (BTI)."""
+    return [
+        complaint(page, n, f"label {to} must begin with bti.j()")
+        for n, instruction in enumerate(page.instructions)
+        for to in instruction.also
+        if to.index is not None and page.instructions[to.index].name not in ("bti j", "bti jc")
     ]
 
 

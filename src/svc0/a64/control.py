@@ -21,6 +21,20 @@ __all__ = [
 # fmt: on
 
 
+def label_only(mnemonic: Mnemonic, place: Label) -> Label:
+    """A place in this routine; going on as another one has to be said."""
+    if not isinstance(place, Label):
+        raise AssemblyError(f"{mnemonic} goes to a label: put b({place}) or bl({place}) there")
+    return place
+
+
+def routine_only(mnemonic: Mnemonic, place: Routine) -> Routine:
+    """A routine, whose contract a call needs."""
+    if not isinstance(place, Routine):
+        raise AssemblyError(f"{mnemonic} calls a @routine, not {place!r}")
+    return place
+
+
 class BranchIf(Mnemonic):
     """Branch if the flags say so."""
 
@@ -30,7 +44,7 @@ class BranchIf(Mnemonic):
         super().__init__(f"b.{condition.name}", cond=condition)
 
     def __call__(self, place: Label) -> None:
-        self.write(place)
+        self.write(label_only(self, place))
 
 
 class Branch(Mnemonic):
@@ -48,7 +62,7 @@ class Branch(Mnemonic):
     def __call__(self, place: Label | Routine) -> None:
         if isinstance(place, Label):
             return self.write(place, effect=Effect(ends=True))
-        self.write(place, effect=going_on_as(place))
+        self.write(place, effect=going_on_as(routine_only(self, place)))
 
 
 def going_on_as(callee: Routine) -> Effect:
@@ -63,6 +77,10 @@ def going_on_as(callee: Routine) -> Effect:
         missing = [r for r in caller.results if parts.read(r) & ~leaves(callee)]
         if missing:
             raise AssemblyError(f"{caller} promises {missing[0]}, which {callee} does not leave")
+        harmed = callee.given_back & parts.KEPT & ~caller.given_back
+        if harmed:
+            name = parts.names(harmed)[0]
+            raise AssemblyError(f"{callee} changes {name}, which {caller} must keep for its caller")
     return Effect(reads=parts.read(*callee.parameters.values()) | parts.RETURN_ADDRESS, ends=True)
 
 
@@ -75,7 +93,7 @@ class CompareBranch(Mnemonic):
     ]
 
     def __call__(self, t: W | X, place: Label) -> None:
-        self.write(t, place)
+        self.write(t, label_only(self, place))
 
 
 class BitNumber(Number):
@@ -94,7 +112,7 @@ class BitBranch(Mnemonic):
     ]  # fmt: skip
 
     def __call__(self, t: W | X, bit: int, place: Label) -> None:
-        self.write(t, bit, place)
+        self.write(t, bit, label_only(self, place))
 
 
 b = Branch("b")
@@ -115,7 +133,7 @@ def calling(callee: Routine, clobbers: int) -> Effect:
     return Effect(
         reads=parts.read(*callee.parameters.values()),
         writes=leaves(callee),
-        clobbers=clobbers,
+        clobbers=clobbers | callee.given_back,
         ends=not callee.returns,
     )
 
@@ -134,7 +152,7 @@ class Call(Mnemonic):
     forms = [Form("1 00101 simm26", To("simm26"))]
 
     def __call__(self, callee: Routine) -> None:
-        self.write(callee, effect=call_effect(callee))
+        self.write(callee, effect=call_effect(routine_only(self, callee)))
 
 
 class CallThrough(Mnemonic):
@@ -143,7 +161,7 @@ class CallThrough(Mnemonic):
     forms = [Form("1101011 0001 11111 000000 Rn 00000", General("Rn", 64))]
 
     def __call__(self, address: X, like: Routine) -> None:
-        self.write(address, effect=call_effect(like))
+        self.write(address, effect=call_effect(routine_only(self, like)))
 
 
 class BranchThrough(Mnemonic):
@@ -169,6 +187,8 @@ class Return(Mnemonic):
         page = listing()
         if page.framed:
             raise AssemblyError("ret inside of a frame(): branch to its label instead")
+        if not page.routine.returns:
+            raise AssemblyError(f"ret in {page.routine}, whose signature says that it never returns")
         results = parts.read(*page.routine.results)
         self.write(effect=Effect(reads=results | parts.RETURN_ADDRESS, ends=True))
 

@@ -47,6 +47,8 @@ def frame(*saved: X, room: int = 0) -> Generator[Label]:
     for register in saved:
         if not parts.written(register) & parts.KEPT or register is x29:
             raise AssemblyError(f"frame({register}): only x19 to x28 need keeping")
+        if saved.count(register) > 1:
+            raise AssemblyError(f"frame({register}, {register}): once is enough")
     if not 0 <= room <= ROOM_MAX:
         raise AssemblyError(f"frame(room={room}): 0 to {ROOM_MAX} bytes fit")
     size, room = 16 + (len(saved) + 1) // 2 * 16, (room + 15) // 16 * 16
@@ -63,9 +65,9 @@ def frame(*saved: X, room: int = 0) -> Generator[Label]:
         each_slot(keep, keep)
         if room:
             sub.write(sp, sp, room, effect=Effect(sp=-room))
-    page.saved, page.framed = parts.written(*saved, x29, x30), True
+    page.saved, page.framed, page.room = parts.written(*saved, x29, x30), True, room
     yield leave
-    page.saved, page.framed = parts.NOTHING, False
+    page.saved, page.framed, page.room = parts.NOTHING, False, 0
     if not page.routine.returns:
         return  # it never comes this way
     here(leave)

@@ -86,8 +86,6 @@ class AddSub(Mnemonic):
     @overload
     def __call__(self, d: A, n: A, m: A) -> None: ...
     def __call__(self, d: Any, n: Any, m: Any, how: Shift | Extend | None = None) -> None:
-        if isinstance(d, SP | WSP) and not listing().moving_sp:
-            raise AssemblyError(f"{self.name} {d}: only frame() moves the stack pointer")
         self.write(d, n, m, how)
 
 
@@ -376,8 +374,6 @@ class Move(Mnemonic):
             if not isinstance(d, X | W):
                 raise EncodingError(f"mov {d}, #{n}: a number goes to x0 to x30 or w0 to w30")
             return move_number(d, n)
-        if isinstance(d, SP | WSP) and not listing().moving_sp:
-            raise AssemblyError(f"mov {d}: only frame() moves the stack pointer")
         self.write(d, n)
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, Never, get_args, get_origin
 from . import parts
 from .errors import AssemblyError
 from .places import Label, Place
-from .registers import Part, Register, V, Vector, W, X
+from .registers import Part, Register, V, Vector, W, X, x29
 
 if TYPE_CHECKING:
     from .mnemonic import Row
@@ -72,6 +72,7 @@ class Listing:
     labels: set[Label] = field(default_factory=set[Label])
     saved: int = parts.NOTHING  # parts kept by the open frame
     framed: bool = False  # whether a frame keeps the return address
+    room: int = 0  # bytes at sp that are the open frame's
     moving_sp: bool = False  # true only while frame() writes
 
     @property
@@ -89,6 +90,8 @@ class Listing:
         touched = instruction.writes | instruction.reads
         if touched & parts.PLATFORM:
             raise AssemblyError(f"{instruction.text}: x18 belongs to the platform")
+        if not self.moving_sp:
+            self.refuse_stack(instruction)
         harmed = instruction.writes & (parts.KEPT | parts.KEPT_VECTORS) & ~self.saved
         if harmed and self.routine.returns and not self.moving_sp:
             harmed &= ~self.routine.given_back
@@ -103,6 +106,23 @@ class Listing:
                     f"{instruction.text}: {name} belongs to the caller; save it in frame()"
                 )
         self.instructions.append(instruction)
+
+    def refuse_stack(self, instruction: Instruction) -> None:
+        """Refuse what reaches out of the frame: only frame() moves sp and x29, and says how much room is there."""
+        if instruction.writes & parts.STACK:
+            raise AssemblyError(f"{instruction.text}: only frame() moves the stack pointer")
+        if self.framed and instruction.writes & parts.written(x29):
+            raise AssemblyError(f"{instruction.text}: x29 belongs to the frame()")
+        if not self.framed and not self.routine.returns:
+            return  # what is on the stack of the first routine is the kernel's gift
+        for operand, value in zip(instruction.row.operands, instruction.operands, strict=False):
+            for first, last in operand.on_stack(value):
+                if not 0 <= first <= last <= self.room:
+                    raise AssemblyError(
+                        f"{instruction.text}: the frame() has {self.room} bytes of room, not {last}"
+                        if first >= 0
+                        else f"{instruction.text}: what is below sp may change at any time"
+                    )
 
 
 _open: ContextVar[Listing] = ContextVar("the listing being written")
@@ -189,9 +209,31 @@ class Routine(Place):
         self.returns = result is not Never
         """Whether it comes back at all: not if its signature says Never."""
         self.given_back = parts.written(*self.results)
-        for register in (*self.parameters.values(), *self.results):
-            if not isinstance(register, X | W | V):
-                raise AssemblyError(f"{self.name}: {register!r} in the signature is no register")
+        self.refuse_signature()
+
+    def refuse_signature(self) -> None:
+        """Refuse a signature that no call could keep to."""
+        for role, registers in ("parameters", list(self.parameters.values())), ("results", list(self.results)):  # fmt: skip
+            owners: dict[tuple[bool, int], Register] = {}
+            for register in registers:
+                if not isinstance(register, X | W | V):
+                    raise AssemblyError(
+                        f"{self.first_line}: {self.name}: {register!r} in the signature is no register"
+                    )
+                if not isinstance(register, V) and register.number in (18, 29, 30):
+                    raise AssemblyError(
+                        f"{self.first_line}: {self.name}: {register} is not for {role}: use x0 to x17 or x19 to x28"
+                    )
+                other = owners.setdefault((isinstance(register, V), register.number), register)
+                if other is not register or registers.count(register) > 1:
+                    raise AssemblyError(
+                        f"{self.first_line}: {self.name}: {other} and {register} in the {role} are one register"
+                    )
+
+    @property
+    def first_line(self) -> str:
+        """Where the routine begins, for messages."""
+        return self.at(self.body.__code__.co_firstlineno)
 
     @property
     def file(self) -> str:
@@ -210,7 +252,7 @@ class Routine(Place):
         finally:
             _open.reset(token)
         if page.framed:
-            raise AssemblyError(f"{self.at(self.body.__code__.co_firstlineno)}: a frame() is left open")
+            raise AssemblyError(f"{self.first_line}: a frame() is left open")
         return page
 
     def blame(self, error: AssemblyError) -> str:

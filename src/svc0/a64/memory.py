@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeAlias, TypeVar
 
-from .errors import AssemblyError
-from .listing import listing
 from .mnemonic import NO_EFFECT, Effect, Form, Mnemonic, apart
 from .operands import (
     Address,
@@ -31,7 +29,7 @@ from .operands import (
     Wanted,
 )
 from .places import Label, Place
-from .registers import SP, WZR, ZR, B, D, H, Q, S, W, X
+from .registers import WZR, ZR, B, D, H, Q, S, W, X, sp
 from .vectors import Scalars
 
 # fmt: off
@@ -47,15 +45,12 @@ T = TypeVar("T", X | ZR, W | WZR, S, D, Q)
 
 
 def stepping(address: Address | PreIndexed, step: object) -> Effect:
-    """What an address does to the stack pointer, which only frame() may move."""
-    base = address.base if isinstance(address, PreIndexed) else address[0] if address else None
-    if not isinstance(base, SP) or (step is None and not isinstance(address, PreIndexed)):
-        return NO_EFFECT
-    if not listing().moving_sp:
-        raise AssemblyError("only frame() moves the stack pointer")
-    moved = address.step if isinstance(address, PreIndexed) else step
-    assert isinstance(moved, int), "a frame moves the stack pointer by a number"
-    return Effect(sp=moved)
+    """What an address does to the stack pointer, for frame() to keep count."""
+    if isinstance(address, PreIndexed):
+        return Effect(sp=address.step) if address.base is sp else NO_EFFECT
+    if isinstance(step, int) and address and address[0] is sp:
+        return Effect(sp=step)
+    return NO_EFFECT
 
 
 # --- one register -------------------------------------------------------------------
@@ -218,9 +213,9 @@ def pair_ways(box: str, width: int, t: General | Scalars, t2: Operand, *, steps:
     twice = ("Rt Rt2",) if "w" in t.role else ()
     stepped = ("Rt Rn", "Rt2 Rn") if isinstance(t, General) else ()
     if not steps:
-        yield Form(f"{box.replace('MM', '000')} simm7 Rt2 Rn Rt", t, t2, Offset(offset, width), finish=apart(*twice))
+        yield Form(f"{box.replace('MM', '000')} simm7 Rt2 Rn Rt", t, t2, Offset(offset, width, 2), finish=apart(*twice))
         return
-    yield Form(f"{box.replace('MM', '010')} simm7 Rt2 Rn Rt", t, t2, Offset(offset, width), finish=apart(*twice))
+    yield Form(f"{box.replace('MM', '010')} simm7 Rt2 Rn Rt", t, t2, Offset(offset, width, 2), finish=apart(*twice))
     yield Form(f"{box.replace('MM', '001')} simm7 Rt2 Rn Rt", t, t2, Memory(step=True), offset, finish=apart(*twice, *stepped))
     yield Form(f"{box.replace('MM', '011')} simm7 Rt2 Rn Rt", t, t2, Before(offset), finish=apart(*twice, *stepped))
 

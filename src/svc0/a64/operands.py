@@ -70,6 +70,10 @@ class Operand:
     def writes(self, value: Any) -> int:
         return parts.NOTHING
 
+    def on_stack(self, value: Any) -> Iterable[tuple[int, int]]:
+        """Which bytes at sp it reaches, from and to, as far as that is known."""
+        return ()
+
     def show(self, value: Any) -> str:
         return show(value)
 
@@ -559,30 +563,43 @@ class Memory(Operand):
     def writes(self, value: Address) -> int:
         return self.base.writes(value[0])
 
+    def on_stack(self, value: Address) -> Iterable[tuple[int, int]]:
+        return ((0, 1),) if value[0] is sp else ()
+
     def examples(self, random: Random) -> Iterator[object]:
         return ([base] for base in self.base.examples(random))
 
 
 class Offset(Memory):
-    """``[base, offset]``; a struct's field as the offset must be as wide as what is moved."""
+    """``[base, offset]``; a struct's field as the offset must be as wide as what is moved.
 
-    def __init__(self, offset: Number, width: int | None = None) -> None:
+    ``width`` is how many bytes each register moves, where that matters, and ``count`` how many registers do.
+    """
+
+    def __init__(self, offset: Number, width: int | None = None, count: int = 1) -> None:
         super().__init__()
-        self.offset, self.width = offset, width
+        self.offset, self.width, self.count = offset, width, count
         self.syntax = f"[<Xn|SP>{{, {offset.syntax}}}]"
 
     def takes(self, value: object) -> bool:
-        if not isinstance(value, list) or not 1 <= len(value) <= 2 or not self.base.takes(value[0]):  # pyright: ignore[reportUnknownArgumentType]
+        if not isinstance(value, list):
             return False
-        return len(value) == 1 or isinstance(value[1], int)  # pyright: ignore[reportUnknownArgumentType]
+        address: Address = value
+        if not 1 <= len(address) <= 2 or not self.base.takes(address[0]):
+            return False
+        return len(address) == 1 or isinstance(address[1], int)
 
     def fields(self, value: Address) -> Fields:
         offset = value[1] if len(value) == 2 else 0
-        if self.width and isinstance(offset, Field) and offset.width not in (0, self.width):
-            raise AssemblyError(
-                f"this moves {self.width} bytes, but {offset!r} has {offset.width}"
-            )
+        if self.width and isinstance(offset, Field) and not holds(offset, self.width):
+            raise AssemblyError(f"this moves {self.width} bytes, but {offset!r} has {offset.width}")
         return super().fields(value) | self.offset.fields(int(offset))
+
+    def on_stack(self, value: Address) -> Iterable[tuple[int, int]]:
+        if value[0] is not sp:
+            return ()
+        first = int(value[1]) if len(value) == 2 else 0
+        return ((first, first + (self.width or 1) * self.count),)
 
     def examples(self, random: Random) -> Iterator[object]:
         offsets = self.offset.examples(random)
@@ -593,11 +610,18 @@ class Offset(Memory):
         return ([sp, offset] for offset in self.offset.wrong(random))
 
 
-class Before(Memory):
+def holds(field: Field, width: int) -> bool:
+    """Whether so many bytes are what a field is made of: one of it, or several of an array."""
+    if field.count > 1:
+        return width % field.width == 0 and width <= field.size if field.width else True
+    return field.width in (0, width)
+
+
+class Before(Operand):
     """``[base, offset]!``: the base is stepped first."""
 
     def __init__(self, offset: Number) -> None:
-        super().__init__(step=True)
+        self.base = General("Rn", 64, "rw", stack=True)
         self.offset, self.syntax = offset, f"[<Xn|SP>, {offset.syntax}]!"
 
     def takes(self, value: object) -> bool:

@@ -8,11 +8,13 @@ holds the address to return to, and that the caller's registers are unharmed.
 
 from __future__ import annotations
 
-from .registers import Part, Register, V, W, X
+from .registers import SP, WSP, Part, Register, V, W, X
 
 NOTHING = 0
 FLAGS = 1 << 96
 RETURN_ADDRESS = 1 << 97
+STACK = 1 << 98
+"""That the stack pointer is moved: it is always set, and only frame() writes it."""
 
 UPPER = 32
 VECTOR = 64
@@ -39,6 +41,8 @@ def written(*registers: Register) -> int:
             parts |= (1 << UPPER | 1) << register.number
         elif isinstance(register, V | Part):
             parts |= 1 << VECTOR + register.number
+        elif isinstance(register, SP | WSP):
+            parts |= STACK
     return parts
 
 
