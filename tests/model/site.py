@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path as DiskPath
 from typing import TypeAlias
 
@@ -116,3 +116,16 @@ def read(where: DiskPath) -> Directory:
         else:
             entries[name] = Fifo()
     return Directory(entries)
+
+
+def whole_seconds(root: Directory) -> Directory:
+    """The same site where files have no times but whole seconds, as in an archive."""
+
+    def rounded(entry: Entry) -> Entry:
+        if isinstance(entry, File):
+            return replace(entry, mtime_ns=entry.mtime_ns // 10**9 * 10**9)
+        if isinstance(entry, Directory):
+            return whole_seconds(entry)
+        return entry
+
+    return replace(root, entries={name: rounded(entry) for name, entry in root.entries.items()})
