@@ -55,9 +55,7 @@ def cases(
             address += 4
 
 
-def examples(
-    mnemonic: Mnemonic, row: Row, count: int, random: Random
-) -> Iterator[tuple[Any, ...]]:
+def examples(mnemonic: Mnemonic, row: Row, count: int, random: Random) -> Iterator[tuple[Any, ...]]:
     """Operands for which the mnemonic chooses this row, and not one before it."""
     made = row.examples(random)
     for _ in range(100 * count):
@@ -111,7 +109,9 @@ def read_back(made: Iterable[Case]) -> Iterator[str]:
     for case in made:
         found = list(reader.disasm_lite(case.word.to_bytes(4, "little"), case.address, 1))
         text = f"{found[0][2]} {found[0][3]}".strip() if found else ""
-        if case.row.place and "lo12" not in case.text:  # Capstone says where, GNU as wants to know how far
+        if (
+            case.row.place and "lo12" not in case.text
+        ):  # Capstone says where, GNU as wants to know how far
             start, _, target = text.rpartition("#")
             text = f"{start}.{int(target, 16) - case.address:+d}"
         yield text

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from unicorn import UC_ARCH_ARM64, UC_MODE_ARM, UC_PROT_ALL, arm64_const
@@ -88,7 +88,9 @@ class State:
             mask = (0xFFFF_FFFF if low else 0) | (MOST ^ 0xFFFF_FFFF if high else 0)
             if (self.x[n] ^ other.x[n]) & mask:
                 found.append(f"x{n}")
-        found += [f"v{n}" for n in range(32) if parts >> n + p.VECTOR & 1 and self.v[n] != other.v[n]]
+        found += [
+            f"v{n}" for n in range(32) if parts >> n + p.VECTOR & 1 and self.v[n] != other.v[n]
+        ]
         if parts & p.FLAGS and self.flags != other.flags:
             found.append("the flags")
         return found
@@ -111,7 +113,9 @@ class Machine:
         uc = self.uc
         uc.mem_write(address, CLREX.to_bytes(4, "little") + word.to_bytes(4, "little"))
         uc.mem_write(MEMORY, self.content)
-        uc.reg_write_batch([*zip(REGISTERS, state.x, strict=True), *zip(VECTORS, state.v, strict=True)])
+        uc.reg_write_batch(
+            [*zip(REGISTERS, state.x, strict=True), *zip(VECTORS, state.v, strict=True)]
+        )
         uc.reg_write(SP_, state.sp)
         uc.reg_write(FLAGS, state.flags << 28)
         uc.emu_start(address, address + 8, count=2)
@@ -125,14 +129,16 @@ class Machine:
 def aim(state: State, values: tuple[Any, ...], random: Random) -> None:
     """Let the addresses in some operands be where memory is."""
     for value in values:
-        base = value.base if isinstance(value, PreIndexed) else value[0] if isinstance(value, list) else None
+        address = [value.base] if isinstance(value, PreIndexed) else value
+        if not isinstance(address, list):
+            continue
+        base, *index = cast("list[Any]", address)
         if isinstance(base, X):
             state.x[base.number] = MIDDLE
-        if isinstance(value, list):
-            for index in value[1:2]:  # pyright: ignore[reportUnknownVariableType]
-                if isinstance(index, X | W):
-                    high = random.getrandbits(32) << 32 if isinstance(index, W) else 0
-                    state.x[index.number] = high | random.randrange(64) * 16
+        for register in index[:1]:
+            if isinstance(register, X | W):
+                high = random.getrandbits(32) << 32 if isinstance(register, W) else 0
+                state.x[register.number] = high | random.randrange(64) * 16
 
 
 def judged(

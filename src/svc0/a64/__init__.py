@@ -29,7 +29,9 @@ from .simd import *
 from .structs import *
 from .system import *
 
-__all__: list[str] = []  # the names of instructions and what they take; none of the modules themselves
+__all__: list[
+    str
+] = []  # the names of instructions and what they take; none of the modules themselves
 __all__ += atomics.__all__
 __all__ += control.__all__
 __all__ += errors.__all__

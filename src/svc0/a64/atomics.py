@@ -13,8 +13,8 @@ from random import Random
 from typing import TypeVar
 
 from .mnemonic import Form, Mnemonic, apart
-from .operands import Address, General, Memory, Operand
-from .registers import WS, WZR, XS, ZR, W, X
+from .operands import Address, Fields, General, Memory, Operand
+from .registers import WS, WZR, XS, ZR, Register, W, X
 
 ORDERS = {"": (0, 0), "a": (1, 0), "l": (0, 1), "al": (1, 1)}
 """The endings of names, and the bits for acquire and release."""
@@ -138,7 +138,7 @@ class Even(General):
         super().__init__(field, bits, "rw" if role == "rw" else "r", zero=False)
         self.last_example = 0
 
-    def fields(self, value: X | W) -> dict[str, int]:
+    def fields(self, value: Register) -> Fields:
         if value.number % 2:
             raise self.refuse("a register with an even number", value)
         return super().fields(value)

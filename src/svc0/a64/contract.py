@@ -163,4 +163,3 @@ def called(part: str, instruction: Instruction) -> str:
         if register.number == number and isinstance(register, V) == vector:
             return f"{name} ({part})"
     return part
-

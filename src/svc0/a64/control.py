@@ -21,14 +21,14 @@ __all__ = [
 # fmt: on
 
 
-def label_only(mnemonic: Mnemonic, place: Label) -> Label:
+def label_only(mnemonic: Mnemonic, place: object) -> Label:
     """A place in this routine; going on as another one has to be said."""
     if not isinstance(place, Label):
         raise AssemblyError(f"{mnemonic} goes to a label: put b({place}) or bl({place}) there")
     return place
 
 
-def routine_only(mnemonic: Mnemonic, place: Routine) -> Routine:
+def routine_only(mnemonic: Mnemonic, place: object) -> Routine:
     """A routine, whose contract a call needs."""
     if not isinstance(place, Routine):
         raise AssemblyError(f"{mnemonic} calls a @routine, not {place!r}")
@@ -188,7 +188,9 @@ class Return(Mnemonic):
         if page.framed:
             raise AssemblyError("ret inside of a frame(): branch to its label instead")
         if not page.routine.returns:
-            raise AssemblyError(f"ret in {page.routine}, whose signature says that it never returns")
+            raise AssemblyError(
+                f"ret in {page.routine}, whose signature says that it never returns"
+            )
         results = parts.read(*page.routine.results)
         self.write(effect=Effect(reads=results | parts.RETURN_ADDRESS, ends=True))
 
@@ -196,7 +198,7 @@ class Return(Mnemonic):
 ret = Return("ret")
 
 
-class Exception_(Mnemonic):
+class Stop(Mnemonic):
     """Stop, and let the kernel have a look."""
 
     def __init__(self, name: str, box: str) -> None:
@@ -204,14 +206,14 @@ class Exception_(Mnemonic):
         super().__init__(name)
 
 
-class Trap(Exception_):
+class Trap(Stop):
     """Nothing goes on after it."""
 
     def __call__(self, number: int) -> None:
         self.write(number, effect=Effect(ends=True))
 
 
-class SupervisorCall(Exception_):
+class SupervisorCall(Stop):
     """Call the kernel, which keeps to the contract of a routine; ``leaves`` may be the flags besides."""
 
     def __call__(self, number: int, contract: Routine, clobbers: int, leaves: int = 0) -> None:

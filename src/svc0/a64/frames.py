@@ -102,4 +102,3 @@ def give_back(*registers: Any) -> None:
     """Load what belongs to the caller; from here on the routine knows nothing of it."""
     *saved, address = registers
     (ldp if len(saved) == 2 else ldr).write(*saved, address)
-

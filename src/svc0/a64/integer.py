@@ -7,11 +7,13 @@ from the manual's, because Python has them already: ``and_`` and ``str_``.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
+from itertools import combinations, product
 from typing import Any, TypeVar, overload
 
 from . import parts
-from .errors import AssemblyError, EncodingError
-from .listing import listing
+from .encoding import bitmask_fields
+from .errors import EncodingError
 from .mnemonic import Form, Mnemonic, sizes
 from .operands import (
     Bitmask,
@@ -30,7 +32,7 @@ from .operands import (
     Stacked,
     When,
 )
-from .registers import SP, WSP, WZR, ZR, B, D, H, Lane, S, Vector, W, X, wzr, xzr
+from .registers import SP, WZR, ZR, B, D, H, Lane, S, Vector, W, X, wzr, xzr
 from .vectors import (
     B_ONLY,
     BH,
@@ -82,7 +84,13 @@ class AddSub(Mnemonic):
     ]  # fmt: skip
 
     @overload
-    def __call__(self, d: R | SP | AnyZero, n: R | SP | AnyZero, m: X | W | AnyZero | int | LowBits, how: Shift | Extend | None = None) -> None: ...
+    def __call__(
+        self,
+        d: R | SP | AnyZero,
+        n: R | SP | AnyZero,
+        m: X | W | AnyZero | int | LowBits,
+        how: Shift | Extend | None = None,
+    ) -> None: ...
     @overload
     def __call__(self, d: A, n: A, m: A) -> None: ...
     def __call__(self, d: Any, n: Any, m: Any, how: Shift | Extend | None = None) -> None:
@@ -94,8 +102,8 @@ class Add(AddSub):
 
     forms = [
         *AddSub.forms,
-        Form("1 op S 100010 0 imm12 Rn Rd", General("Rd", 64, stack=True), General("Rn", 64, stack=True), InPage()),  # fmt: skip
-    ]
+        Form("1 op S 100010 0 imm12 Rn Rd", General("Rd", 64, stack=True), General("Rn", 64, stack=True), InPage()),
+    ]  # fmt: skip
 
 
 class AddSubFlags(Mnemonic):
@@ -126,7 +134,9 @@ class Compare(Mnemonic):
         Form("1 op S 01011 001 Rm option imm3 Rn 11111", General("Rn", 64, stack=True), General("Rm", 64), Extended(64)),
     ]  # fmt: skip
 
-    def __call__(self, n: R | SP | AnyZero, m: R | W | AnyZero | int, how: Shift | Extend | None = None) -> None:
+    def __call__(
+        self, n: R | SP | AnyZero, m: R | W | AnyZero | int, how: Shift | Extend | None = None
+    ) -> None:
         self.write(n, m, how)
 
 
@@ -200,7 +210,9 @@ class Logical(Mnemonic):
     ]  # fmt: skip
 
     @overload
-    def __call__(self, d: R | AnyZero, n: R | AnyZero, m: R | AnyZero | int, how: Shift | None = None) -> None: ...
+    def __call__(
+        self, d: R | AnyZero, n: R | AnyZero, m: R | AnyZero | int, how: Shift | None = None
+    ) -> None: ...
     @overload
     def __call__(self, d: Vector, n: Vector, m: Vector) -> None: ...
     def __call__(self, d: Any, n: Any, m: Any, how: Shift | None = None) -> None:
@@ -221,7 +233,9 @@ class LogicalOr(Mnemonic):
     forms = [*Logical.forms, *byte_forms(0)]
 
     @overload
-    def __call__(self, d: R | AnyZero, n: R | AnyZero, m: R | AnyZero | int, how: Shift | None = None) -> None: ...
+    def __call__(
+        self, d: R | AnyZero, n: R | AnyZero, m: R | AnyZero | int, how: Shift | None = None
+    ) -> None: ...
     @overload
     def __call__(self, d: Vector, n: Vector, m: Vector) -> None: ...
     @overload
@@ -238,7 +252,9 @@ class LogicalFlags(Mnemonic):
         *sizes(lambda b: Form("sf opc 01010 shift 0 Rm imm6 Rn Rd", General("Rd", b), General("Rn", b), General("Rm", b), Shifted(b, 4), writes=parts.FLAGS)),
     ]  # fmt: skip
 
-    def __call__(self, d: R | AnyZero, n: R | AnyZero, m: R | AnyZero | int, how: Shift | None = None) -> None:
+    def __call__(
+        self, d: R | AnyZero, n: R | AnyZero, m: R | AnyZero | int, how: Shift | None = None
+    ) -> None:
         self.write(d, n, m, how)
 
 
@@ -260,7 +276,9 @@ class LogicalNot(Mnemonic):
 
     forms = sizes(lambda b: Form("sf opc 01010 shift 1 Rm imm6 Rn Rd", General("Rd", b), General("Rn", b), General("Rm", b), Shifted(b, 4)))  # fmt: skip
 
-    def __call__(self, d: R | AnyZero, n: R | AnyZero, m: R | AnyZero, how: Shift | None = None) -> None:
+    def __call__(
+        self, d: R | AnyZero, n: R | AnyZero, m: R | AnyZero, how: Shift | None = None
+    ) -> None:
         self.write(d, n, m, how)
 
 
@@ -273,7 +291,9 @@ class LogicalNotAny(Mnemonic):
     ]  # fmt: skip
 
     @overload
-    def __call__(self, d: R | AnyZero, n: R | AnyZero, m: R | AnyZero, how: Shift | None = None) -> None: ...
+    def __call__(
+        self, d: R | AnyZero, n: R | AnyZero, m: R | AnyZero, how: Shift | None = None
+    ) -> None: ...
     @overload
     def __call__(self, d: Vector, n: Vector, m: Vector) -> None: ...
     def __call__(self, d: Any, n: Any, m: Any, how: Shift | None = None) -> None:
@@ -286,7 +306,9 @@ class BitClearAny(Mnemonic):
     forms = [*LogicalNotAny.forms, *byte_forms(1)]
 
     @overload
-    def __call__(self, d: R | AnyZero, n: R | AnyZero, m: R | AnyZero, how: Shift | None = None) -> None: ...
+    def __call__(
+        self, d: R | AnyZero, n: R | AnyZero, m: R | AnyZero, how: Shift | None = None
+    ) -> None: ...
     @overload
     def __call__(self, d: Vector, n: Vector, m: Vector) -> None: ...
     @overload
@@ -382,45 +404,40 @@ mov = Move("mov")
 
 def move_number(d: X | W, number: int) -> None:
     """Write the shortest sequence that leaves a number in a register."""
-    bits = d.bits
-    if not -(1 << bits - 1) <= number < 1 << bits:
-        raise EncodingError(f"mov {d}, {number:#x}: {bits} bits are too few for it")
-    value = number & (1 << bits) - 1
-    words = [value >> at & 0xFFFF for at in range(0, bits, 16)]
-    zeros, ones = words.count(0), words.count(0xFFFF)
-    most = max(zeros, ones, 1 if bits == 32 else 0)
-    if most >= len(words) - 1:  # one instruction is enough
-        return one_word(d, words, 0xFFFF if ones > zeros else 0)
-    if (mask := d, value) and is_bitmask(value, bits):
-        return orr(mask[0], xzr if bits == 64 else wzr, value)
-    for at, word in enumerate(words):  # a bitmask but for one halfword: orr and movk
-        for other in {*words, 0, 0xFFFF} - {word}:
-            near = value ^ (word ^ other) << 16 * at
-            if most < len(words) - 2 and is_bitmask(near, bits):
-                orr(d, xzr if bits == 64 else wzr, near)
-                return movk(d, word, lsl(16 * at) if at else None)
-    one_word(d, words, 0xFFFF if ones > zeros else 0)
-
-
-def one_word(d: X | W, words: list[int], fill: int) -> None:
-    """movz or movn for the first halfword that is not the filling, movk for the others."""
-    others = [at for at, word in enumerate(words) if word != fill] or [0]
-    first = others[0]
-    shift = lsl(16 * first) if first else None
-    if fill:
-        movn(d, words[first] ^ 0xFFFF, shift)
+    if not -(1 << d.bits - 1) <= number < 1 << d.bits:
+        raise EncodingError(f"mov {d}, {number:#x}: {d.bits} bits are too few for it")
+    mask, changed = shortest(number % (1 << d.bits), d.bits)
+    words = [number >> at & 0xFFFF for at in range(0, d.bits, 16)]
+    if mask in (0, (1 << d.bits) - 1):
+        first, *changed = changed or [0]
+        start, word = (movn, words[first] ^ 0xFFFF) if mask else (movz, words[first])
+        start.write(d, word, lsl(16 * first) if first else None)
     else:
-        movz(d, words[first], shift)
-    for at in others[1:]:
-        movk(d, words[at], lsl(16 * at))
+        orr.write(d, xzr if d.bits == 64 else wzr, mask)
+    for at in changed:
+        movk.write(d, words[at], lsl(16 * at) if at else None)
 
 
-def is_bitmask(value: int, bits: int) -> bool:
-    """Whether a logical instruction takes this number."""
-    try:
-        return bool(Bitmask(bits).fields(value))
-    except EncodingError:
-        return False
+@lru_cache(maxsize=4096)
+def shortest(number: int, bits: int) -> tuple[int, list[int]]:
+    """The number to start from (zeros, ones or a bitmask), and the halfwords to put in then.
+
+    A halfword that is to be put in afterwards may be anything before; of all that would make a bitmask of the
+    others, zeros, ones or one of the others is always among them.
+    """
+    words = [number >> at & 0xFFFF for at in range(0, bits, 16)]
+    zeros, ones = words.count(0), words.count(0xFFFF)
+    fill = 0xFFFF if ones > zeros else 0
+    plain = [at for at, word in enumerate(words) if word != fill]
+    for count in range(len(plain) - 1):
+        for changed in combinations(range(len(words)), count):
+            for others in product({0, 0xFFFF, *words}, repeat=count):
+                near = number
+                for at, other in zip(changed, others, strict=True):
+                    near ^= (words[at] ^ other) << 16 * at
+                if bitmask_fields(near, bits):
+                    return near, list(changed)
+    return (1 << bits) - 1 if fill else 0, plain
 
 
 # --- shifts, bit fields and extensions ----------------------------------------
@@ -501,7 +518,9 @@ bfi, bfc = BitInsert("bfi", keeps=True, opc=1), BitClear("bfc")
 class ShiftInstruction(Mnemonic):
     """d = n shifted by a number or by the low bits of a register; alone, ``lsl(3)`` is an operand."""
 
-    def __init__(self, name: str, register: int, place: Callable[[int, int], dict[str, int]] | None) -> None:
+    def __init__(
+        self, name: str, register: int, place: Callable[[int, int], dict[str, int]] | None
+    ) -> None:
         self.forms = sizes(lambda b: Form("sf 00 11010110 Rm 0010 op2 Rn Rd", General("Rd", b), General("Rn", b), General("Rm", b)))  # fmt: skip
         if place:
             self.forms += sizes(lambda b: Form(f"sf {0 if name == 'asr' else 1}0 100110 N=sf immr6 imms6 Rn Rd", General("Rd", b), General("Rn", b), Complement(0, b - 1, lambda n: place(n, b), "shift")))  # fmt: skip
@@ -513,7 +532,9 @@ class ShiftInstruction(Mnemonic):
     def __call__(self, d: int, /) -> Shift: ...
     @overload
     def __call__(self, d: R | AnyZero, n: R | AnyZero, m: R | AnyZero | int, /) -> None: ...
-    def __call__(self, d: R | AnyZero | int, n: R | AnyZero | None = None, m: R | AnyZero | int = 0, /) -> Shift | None:
+    def __call__(
+        self, d: R | AnyZero | int, n: R | AnyZero | None = None, m: R | AnyZero | int = 0, /
+    ) -> Shift | None:
         if isinstance(d, int):
             return Shift(self.name, d)
         self.write(d, n, m)
@@ -552,7 +573,9 @@ class ExtendInstruction(Mnemonic):
     def __call__(self, amount: int | None = None, /) -> Extend: ...
     @overload
     def __call__(self, d: X | W | AnyZero, n: W | WZR, /) -> None: ...
-    def __call__(self, d: X | W | AnyZero | int | None = None, n: W | WZR | None = None, /) -> Extend | None:
+    def __call__(
+        self, d: X | W | AnyZero | int | None = None, n: W | WZR | None = None, /
+    ) -> Extend | None:
         if d is None or isinstance(d, int):
             return Extend(self.name, d)
         self.write(d, n)
@@ -773,7 +796,9 @@ class Select(Mnemonic):
 
     forms = sizes(lambda b: Form("sf op 0 11010100 Rm cond 0 more Rn Rd", General("Rd", b), General("Rn", b), General("Rm", b), When()))  # fmt: skip
 
-    def __call__(self, d: R | AnyZero, n: R | AnyZero, m: R | AnyZero, condition: Condition) -> None:
+    def __call__(
+        self, d: R | AnyZero, n: R | AnyZero, m: R | AnyZero, condition: Condition
+    ) -> None:
         self.write(d, n, m, condition)
 
 
@@ -797,7 +822,11 @@ class SelectBit(Mnemonic):
 
 csel, csinc = Select("csel", op=0, more=0), Select("csinc", op=0, more=1)
 csinv, csneg = Select("csinv", op=1, more=0), Select("csneg", op=1, more=1)
-cinc, cinv, cneg = SelectSelf("cinc", op=0, more=1), SelectSelf("cinv", op=1, more=0), SelectSelf("cneg", op=1, more=1)
+cinc, cinv, cneg = (
+    SelectSelf("cinc", op=0, more=1),
+    SelectSelf("cinv", op=1, more=0),
+    SelectSelf("cneg", op=1, more=1),
+)
 cset, csetm = SelectBit("cset", op=0, more=1), SelectBit("csetm", op=1, more=0)
 
 
@@ -809,7 +838,9 @@ class CompareIf(Mnemonic):
         *sizes(lambda b: Form("sf op 1 11010010 imm5 cond 10 Rn 0 nzcv4", General("Rn", b), Number("imm5", 0, 31), Number("nzcv4", 0, 15), When(), writes=parts.FLAGS)),
     ]  # fmt: skip
 
-    def __call__(self, n: R | AnyZero, m: R | AnyZero | int, nzcv: int, condition: Condition) -> None:
+    def __call__(
+        self, n: R | AnyZero, m: R | AnyZero | int, nzcv: int, condition: Condition
+    ) -> None:
         self.write(n, m, nzcv, condition)
 
 

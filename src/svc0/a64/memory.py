@@ -7,7 +7,7 @@ What moves many vector registers at once, or takes them apart, is in simd.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias, TypeVar
 
 from .mnemonic import NO_EFFECT, Effect, Form, Mnemonic, apart
@@ -59,10 +59,14 @@ def stepping(address: Address | PreIndexed, step: object) -> Effect:
 def transfers(box: str, t: Operand, scale: int) -> Iterator[Form]:
     """The ways to an address, of ``1 << scale`` bytes; ``MM`` in the box is the manual's class of them."""
     width, step = 1 << scale, Number("simm9", -256, 255)
-    finish = apart("Rt Rn") if isinstance(t, General) else None  # what the base would be is unpredictable
+    finish = (
+        apart("Rt Rn") if isinstance(t, General) else None
+    )  # what the base would be is unpredictable
     yield Form(f"{box.replace('MM', '01')} imm12 Rn Rt", t, Offset(Number("imm12", 0, 4095 * width, width), width))  # fmt: skip
     yield Form(f"{box.replace('MM', '00')} 1 Rm option scaled 10 Rn Rt", t, Indexed(scale))
-    yield Form(f"{box.replace('MM', '00')} 0 simm9 01 Rn Rt", t, Memory(step=True), step, finish=finish)
+    yield Form(
+        f"{box.replace('MM', '00')} 0 simm9 01 Rn Rt", t, Memory(step=True), step, finish=finish
+    )
     yield Form(f"{box.replace('MM', '00')} 0 simm9 11 Rn Rt", t, Before(step), finish=finish)
 
 
@@ -80,21 +84,21 @@ class Transfer(Mnemonic):
         self.write(t, address, step, effect=stepping(address, step))
 
 
-class TransferNarrow(Transfer):
+class TransferNarrow(Mnemonic):
     """Load or store the low byte or halfword of a general register."""
 
     def __call__(self, t: W | WZR, address: Address | PreIndexed, step: int | None = None) -> None:
         self.write(t, address, step, effect=stepping(address, step))
 
 
-class TransferSigned(Transfer):
+class TransferSigned(Mnemonic):
     """Load a byte or a halfword, and extend its sign."""
 
     def __call__(self, t: General_, address: Address | PreIndexed, step: int | None = None) -> None:
         self.write(t, address, step, effect=stepping(address, step))
 
 
-class Load(Transfer):
+class Load(Mnemonic):
     """Load all of a register; from a place within a megabyte, too."""
 
     def __call__(
@@ -108,7 +112,7 @@ class Load(Transfer):
         self.write(t, address, step, effect=stepping(address, step))
 
 
-class LoadSignedWord(Transfer):
+class LoadSignedWord(Mnemonic):
     """Load a word and extend its sign; from a place within a megabyte, too."""
 
     def __call__(
@@ -125,6 +129,8 @@ class Unscaled(Mnemonic):
     def __call__(self, t: General_ | Scalar, address: Address) -> None:
         self.write(t, address)
 
+
+Kinds: TypeAlias = Sequence[tuple[str, Operand, int]]
 
 # The box of each, up to the address: size, 111, vector or not, MM for the way to the address, opc.
 LOADS = [
@@ -165,7 +171,6 @@ LOAD_SIGNED_HALFWORD = [
     ("01 111 0 MM 10", General("Rt", 64, "w"), 1),
 ]
 LOAD_SIGNED_WORD = [("10 111 0 MM 10", General("Rt", 64, "w"), 2)]
-Kinds: TypeAlias = "list[tuple[str, Operand, int]]"
 
 
 def each_way(kinds: Kinds) -> list[Form]:
@@ -207,25 +212,50 @@ def pair(load: int, *, steps: bool) -> Iterator[Form]:
         yield from pair_ways(box, width, t, t2, steps=steps)
 
 
-def pair_ways(box: str, width: int, t: General | Scalars, t2: Operand, *, steps: bool) -> Iterator[Form]:
+def pair_ways(
+    box: str, width: int, t: General | Scalars, t2: Operand, *, steps: bool
+) -> Iterator[Form]:
     """The ways to the address of two registers."""
     offset = Number("simm7", -64 * width, 63 * width, width)
     twice = ("Rt Rt2",) if "w" in t.role else ()
     stepped = ("Rt Rn", "Rt2 Rn") if isinstance(t, General) else ()
     if not steps:
-        yield Form(f"{box.replace('MM', '000')} simm7 Rt2 Rn Rt", t, t2, Offset(offset, width, 2), finish=apart(*twice))
+        yield Form(
+            f"{box.replace('MM', '000')} simm7 Rt2 Rn Rt",
+            t,
+            t2,
+            Offset(offset, width, 2),
+            finish=apart(*twice),
+        )
         return
-    yield Form(f"{box.replace('MM', '010')} simm7 Rt2 Rn Rt", t, t2, Offset(offset, width, 2), finish=apart(*twice))
-    yield Form(f"{box.replace('MM', '001')} simm7 Rt2 Rn Rt", t, t2, Memory(step=True), offset, finish=apart(*twice, *stepped))
-    yield Form(f"{box.replace('MM', '011')} simm7 Rt2 Rn Rt", t, t2, Before(offset), finish=apart(*twice, *stepped))
+    yield Form(
+        f"{box.replace('MM', '010')} simm7 Rt2 Rn Rt",
+        t,
+        t2,
+        Offset(offset, width, 2),
+        finish=apart(*twice),
+    )
+    yield Form(
+        f"{box.replace('MM', '001')} simm7 Rt2 Rn Rt",
+        t,
+        t2,
+        Memory(step=True),
+        offset,
+        finish=apart(*twice, *stepped),
+    )
+    yield Form(
+        f"{box.replace('MM', '011')} simm7 Rt2 Rn Rt",
+        t,
+        t2,
+        Before(offset),
+        finish=apart(*twice, *stepped),
+    )
 
 
 class Pair(Mnemonic):
     """Load or store two registers side by side."""
 
-    def __call__(
-        self, t: T, t2: T, address: Address | PreIndexed, step: int | None = None
-    ) -> None:
+    def __call__(self, t: T, t2: T, address: Address | PreIndexed, step: int | None = None) -> None:
         self.write(t, t2, address, step, effect=stepping(address, step))
 
 

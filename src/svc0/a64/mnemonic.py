@@ -125,7 +125,9 @@ class Row:
         for operand, value in zip(self.operands, padded, strict=True):
             for name, number in operand.fields(value).items():
                 if fields.get(name, number) != number:
-                    raise EncodingError(f"{operand.show(value)} does not go with the other operands")
+                    raise EncodingError(
+                        f"{operand.show(value)} does not go with the other operands"
+                    )
                 fields[name] = number
         if self.finish:
             fields = self.finish(fields)
@@ -192,7 +194,11 @@ class Mnemonic:
         clobbers = effect.clobbers
         if page.moving_sp:  # a frame keeps and gives back what it need not know
             unknown = (parts.KEPT | parts.written(x30)) & ~page.given
-            reads, clobbers, writes = reads & ~unknown, clobbers | writes & unknown, writes & ~unknown
+            reads, clobbers, writes = (
+                reads & ~unknown,
+                clobbers | writes & unknown,
+                writes & ~unknown,
+            )
         page.write(
             Instruction(
                 self.name, row, values, fields, reads, writes, clobbers, to,

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from random import Random
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 from . import parts
 from .encoding import bitmask_fields
@@ -25,7 +25,6 @@ from .places import Label, Place
 from .registers import (
     SP,
     WS,
-    WSP,
     WZR,
     XS,
     ZR,
@@ -255,7 +254,12 @@ class Bitmask(Operand):
         return f"#{value & (1 << self.bits) - 1:#x}"
 
     def examples(self, random: Random) -> Iterator[object]:
-        yield from (1, (1 << self.bits) - 2, 1 << self.bits - 1, 0x55555555 | 0x55555555 << self.bits - 32)
+        yield from (
+            1,
+            (1 << self.bits) - 2,
+            1 << self.bits - 1,
+            0x55555555 | 0x55555555 << self.bits - 32,
+        )
         sizes = [size for size in (2, 4, 8, 16, 32, 64) if size <= self.bits]
         while True:
             size = random.choice(sizes)
@@ -552,7 +556,10 @@ class Memory(Operand):
         self.base, self.step = General("Rn", 64, "rw" if step else "r", stack=True), step
 
     def takes(self, value: object) -> bool:
-        return isinstance(value, list) and len(value) == 1 and self.base.takes(value[0])  # pyright: ignore[reportUnknownArgumentType]
+        if not isinstance(value, list):
+            return False
+        address = cast("Address", value)
+        return len(address) == 1 and self.base.takes(address[0])
 
     def fields(self, value: Address) -> Fields:
         return self.base.fields(value[0])
@@ -584,7 +591,7 @@ class Offset(Memory):
     def takes(self, value: object) -> bool:
         if not isinstance(value, list):
             return False
-        address: Address = value
+        address = cast("Address", value)
         if not 1 <= len(address) <= 2 or not self.base.takes(address[0]):
             return False
         return len(address) == 1 or isinstance(address[1], int)
@@ -654,11 +661,13 @@ class Indexed(Memory):
         self.syntax = f"[<Xn|SP>, (<Wm>|<Xm>){{, uxtw|sxtw|lsl|sxtx {{#0|#{scale}}}}}]"
 
     def takes(self, value: object) -> bool:
+        if not isinstance(value, list):
+            return False
+        address = cast("Address", value)
         return (
-            isinstance(value, list)
-            and 2 <= len(value) <= 3  # pyright: ignore[reportUnknownArgumentType]
-            and self.base.takes(value[0])
-            and isinstance(value[1], X | W | ZR | WZR)
+            2 <= len(address) <= 3
+            and self.base.takes(address[0])
+            and isinstance(address[1], X | W | ZR | WZR)
         )
 
     def fields(self, value: Address) -> Fields:
@@ -679,7 +688,9 @@ class Indexed(Memory):
         return super().reads(value) | parts.read(value[1])
 
     def examples(self, random: Random) -> Iterator[object]:
-        bases, xs, ws = (o.examples(random) for o in (self.base, General("Rm", 64), General("Rm", 32)))
+        bases, xs, ws = (
+            o.examples(random) for o in (self.base, General("Rm", 64), General("Rm", 32))
+        )
         while True:
             yield [next(bases), next(xs)]
             yield [next(bases), next(xs), Shift("lsl", self.scale)]
@@ -702,7 +713,7 @@ class To(Operand):
 
     def __init__(self, field: str, step: int = 4) -> None:
         self.field, self.step, self.syntax = field, step, "<label>"
-        self.bits = int(field.lstrip("simm"))
+        self.bits = int(field.removeprefix("simm").removeprefix("imm"))
 
     def takes(self, value: object) -> bool:
         return isinstance(value, Label | Place)

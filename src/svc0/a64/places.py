@@ -39,7 +39,9 @@ class Data(Place, bytes):
 
     align: int
 
-    def __new__(cls, content: bytes | Iterable[int] = b"", *, align: int = 8, name: str = "") -> Data:
+    def __new__(
+        cls, content: bytes | Iterable[int] = b"", *, align: int = 8, name: str = ""
+    ) -> Data:
         self = super().__new__(cls, content)
         assert align > 0, "alignment is a power of two"
         assert align & align - 1 == 0, "alignment is a power of two"

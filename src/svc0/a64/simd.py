@@ -20,7 +20,6 @@ from .operands import Address, General, Memory, Number, Operand, Role, Shift
 from .registers import WZR, ZR, B, D, H, Lane, Q, S, Vector, W, X
 from .vectors import (
     B_ONLY,
-    BH,
     BHS,
     BHSD,
     FULL,
@@ -39,9 +38,9 @@ from .vectors import (
     Table,
     Vectors,
     Zero,
+    imm5_of,
     immh_and_immb,
     immh_and_immb_right,
-    imm5_of,
 )
 
 # fmt: off
@@ -596,7 +595,9 @@ mvni = MoveNumber("mvni", [byte_at(16, "10 at1 0", 1), byte_at(32, "0 at2 0", 1)
 class Structures(Mnemonic):
     """Load or store registers, their elements taken in turns; all of them, or one of each."""
 
-    def __call__(self, t: Registers | Elements, address: Address, step: int | X | None = None) -> None:
+    def __call__(
+        self, t: Registers | Elements, address: Address, step: int | X | None = None
+    ) -> None:
         self.write(t, address, step, effect=stepping(address, step))
 
 
@@ -629,7 +630,9 @@ def to_all(count: int) -> Iterator[Form]:
     r, high = (count - 1) & 1, (count - 1) >> 1
     for bits, names in (8, B_ONLY), (16, "h4 h8"), (32, "s2 s4"), (64, "d1 d2"):
         t = Replicated("Rt", count, names)
-        yield from with_steps(f"0 Q 001101 P 1 {r} MMMMM 11{high} 0 size Rn Rt", t, [count * bits // 8])
+        yield from with_steps(
+            f"0 Q 001101 P 1 {r} MMMMM 11{high} 0 size Rn Rt", t, [count * bits // 8]
+        )
 
 
 class Replicated(Run):
@@ -646,7 +649,9 @@ def structures(load: int, count: int) -> list[Form]:
     """What ld1 to ld4 and st1 to st4 have: whole registers, then single elements."""
     if count == 1:
         opcodes = {1: "0111", 2: "1010", 3: "0110", 4: "0010"}
-        rows = [row for n, opcode in opcodes.items() for row in whole(load, n, opcode, f"{BHS} d1 d2")]
+        rows = [
+            row for n, opcode in opcodes.items() for row in whole(load, n, opcode, f"{BHS} d1 d2")
+        ]
     else:
         rows = list(whole(load, count, {2: "1000", 3: "0100", 4: "0000"}[count], BHSD))
     return rows + list(one_of_each(load, count))

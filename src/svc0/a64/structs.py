@@ -18,7 +18,21 @@ import sys
 from enum import IntFlag
 from typing import Any
 
-__all__ = ["Field", "Struct", "array", "at", "bit", "flags", "i32", "i64", "sizeof", "u8", "u16", "u32", "u64"]
+__all__ = [
+    "Field",
+    "Struct",
+    "array",
+    "at",
+    "bit",
+    "flags",
+    "i32",
+    "i64",
+    "sizeof",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+]
 
 
 class Field(int):

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import IntEnum
 from random import Random
-from typing import Any
 
 from . import parts
 from .mnemonic import Form, Mnemonic

@@ -198,7 +198,9 @@ class Run(OfVectors):
         super().__init__(field, role)
         self.count, self.names = count, arrangements.split()
         shape = "|".join(f"{a[1:]}{a[0]}" for a in self.names)
-        self.syntax = "{" + ", ".join(f"<V{field[1:]}{n or ''}>.<{shape}>" for n in range(count)) + "}"
+        self.syntax = (
+            "{" + ", ".join(f"<V{field[1:]}{n or ''}>.<{shape}>" for n in range(count)) + "}"
+        )
 
     def takes(self, value: object) -> bool:
         items = as_list(value)
@@ -237,7 +239,7 @@ class Run(OfVectors):
         name = self.names[0]
         if self.count > 1:
             yield (getattr(VS[0], name), *(getattr(VS[9], name) for _ in range(self.count - 1)))
-            yield (getattr(VS[0], "b8"), *(r.b16 for r in after(VS[1], self.count - 1)))
+            yield (VS[0].b8, *(r.b16 for r in after(VS[1], self.count - 1)))
         for other in ("b8", "h4", "d1"):
             if other not in self.names:
                 yield tuple(getattr(r, other) for r in after(VS[0], self.count))
@@ -319,7 +321,9 @@ def after(register: V, count: int) -> list[V]:
 def follows_on(items: Iterable[object], expected: list[Any]) -> None:
     """Refuse a list whose registers do not follow each other."""
     if list(items) != expected:
-        raise EncodingError(f"registers one after the other fit here: {listed(map(repr, expected))}")
+        raise EncodingError(
+            f"registers one after the other fit here: {listed(map(repr, expected))}"
+        )
 
 
 class Bytes(Number):
@@ -423,7 +427,9 @@ class ByteShift(Operand):
     def fields(self, value: Shift | None) -> Fields:
         kind, amount = (value.kind, value.amount) if value else (self.kind, 0)
         if kind != self.kind or amount not in self.amounts:
-            raise EncodingError(f"{self.kind} by {listed(map(str, self.amounts))} fits here, not {value}")
+            raise EncodingError(
+                f"{self.kind} by {listed(map(str, self.amounts))} fits here, not {value}"
+            )
         return self.place(self.amounts.index(amount))
 
     def examples(self, random: Random) -> Iterator[object]:
