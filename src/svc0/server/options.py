@@ -13,7 +13,7 @@ from svc0.kernel import calls
 from .framing import all_digits
 from .macros import constant
 from .settings import SETTINGS, Settings
-from .terminal import end_line, length_of, say
+from .terminal import STDOUT, end_line, length_of, say
 from .text import parse_decimal
 
 WORKERS_MAX = 64
@@ -24,7 +24,7 @@ VERSION = "0.1.0"
 HELP = f"""\
 svc0 {VERSION}: a web server in pure ARM64 assembly
 
-usage: server [-r DIRECTORY] [-p PORT] [-b ADDRESS] [-w WORKERS]
+usage: server [-r DIRECTORY] [-p PORT] [-b ADDRESS] [-w WORKERS] [-h] [-V]
 
   -r DIRECTORY  serve the files below this directory
   -p PORT       listen on this port; 0: any that is free
@@ -34,7 +34,7 @@ usage: server [-r DIRECTORY] [-p PORT] [-b ADDRESS] [-w WORKERS]
   -V            show the version
 
 Log lines go to standard output, messages to standard error.
-SIGTERM and SIGINT finish what is in flight and end; SIGHUP restarts the workers.
+SIGTERM and SIGINT finish what is in flight, and end; SIGHUP: new workers.
 """
 
 
@@ -56,43 +56,34 @@ MOST = {"p": PORT_MAX, "w": WORKERS_MAX}
 @routine
 def read_options(stack: x0) -> None:
     """Read the arguments that the kernel put on the stack, above their number; a mistake ends the process."""
-    at, word = x19, x20
-    done, wrong, flag, value = label(), label(), label(), label()
+    at, word, letter = x19, x20, w21
+    wrong, flag, value = label(), label(), label()
 
-    with frame(at, word, x21) as leave:
-        add(at, stack, 16)  # behind the number of arguments and the program's name
-        ldr(x9, [stack])
+    with frame(at, word, letter.x) as leave:
+        mov(at, stack)
+        bl(use_settings)
+        ldr(x9, [at], 16)  # behind the number of arguments and the program's name
         cbz(x9, leave)
-        adr(x10, OPTIONS)
-        adr(x11, SETTINGS)
-        add(x9, x11, int(Settings.root))
-        str_(x9, [x10, Options.root])
-        add(x9, x11, int(Settings.address))
-        str_(x9, [x10, Options.address])
-        ldrh(w9, [x11, Settings.port])
-        str_(w9, [x10, Options.port])
-        ldr(w9, [x11, Settings.workers])
-        str_(w9, [x10, Options.workers])
 
         again = here()
         ldr(word, [at], 8)
-        cbz(word, done)
+        cbz(word, leave)
         ldrb(w9, [word], 1)
         cmp(w9, ord("-"))
         b.ne(wrong)
-        ldrb(w21, [word], 1)
-        cbz(w21, wrong)
+        ldrb(letter, [word], 1)
+        cbz(letter, wrong)
         ldrb(w9, [word])
         cbnz(w9, value)  # -p80
-        cmp(w21, ord("h"))
+        cmp(letter, ord("h"))
         b.eq(flag)
-        cmp(w21, ord("V"))
+        cmp(letter, ord("V"))
         b.eq(flag)
         ldr(word, [at], 8)
         cbz(word, wrong)
 
         here(value)
-        mov(x0, x21)
+        mov(w0, letter)
         mov(x1, word)
         bl(take_option)
         cbnz(w0, again)
@@ -101,62 +92,77 @@ def read_options(stack: x0) -> None:
         bl(explain_usage)
 
         here(flag)
-        mov(w0, w21)
+        mov(w0, letter)
         bl(show_text)
-
-        here(done)
     ret()
 
 
 @routine
-def take_option(letter: x0, value: x1) -> w0:
-    """Take the value of an option: 1, or 0 if there is no such option or it does not take this."""
-    no, number = label(), label()
-    places = {letter: label() for letter in LETTERS}
+def use_settings() -> None:
+    """Begin with what was decided when the executable was built."""
+    to, settings = x9, x10
 
-    for name, place in places.items():
-        cmp(letter.w, ord(name))
-        b.eq(place)
-    b(no)
-
-    for name, place in places.items():
-        here(place)
-        adr(x2, OPTIONS)
-        field = LETTERS[name]
-        if name in MOST:
-            add(x2, x2, int(field))
-            mov(x3, MOST[name])
-            b(number)
-        else:
-            str_(value, [x2, field])
-            mov(w0, 1)
-            ret()
-
-    here(number)
-    with frame(x19, x20, x21, x22) as leave:
-        mov(x19, value)
-        mov(x20, x2)
-        mov(x22, x3)
-        mov(x0, value)
-        bl(length_of)
-        mov(x21, x0)
-        mov(x1, x0)
-        mov(x0, x19)
-        bl(all_digits)
-        cbz(w0, leave)
-        mov(x0, x19)
-        mov(x1, x21)
-        bl(parse_decimal)
-        cmp(x0, x22)
-        mov(x9, x0)
-        mov(w0, 0)
-        b.hi(leave)  # unsigned: TOO_LARGE is larger than anything
-        str_(w9, [x20])
-        mov(w0, 1)
+    adr(to, OPTIONS)
+    adr(settings, SETTINGS)
+    add(x11, settings, int(Settings.root))
+    str_(x11, [to, Options.root])
+    add(x11, settings, int(Settings.address))
+    str_(x11, [to, Options.address])
+    ldrh(w11, [settings, Settings.port])
+    str_(w11, [to, Options.port])
+    ldr(w11, [settings, Settings.workers])
+    str_(w11, [to, Options.workers])
     ret()
 
-    here(no)
+
+@routine
+def take_option(letter: w0, value: x1) -> w0:
+    """Take the value of an option: 1, or 0 if there is no such option or it does not take this."""
+    options = x9
+
+    adr(options, OPTIONS)
+    for name, field in LETTERS.items():
+        other = label()
+        cmp(letter, ord(name))
+        b.ne(other)
+        if name in MOST:
+            add(x0, options, int(field))
+            mov(x2, MOST[name])
+            b(take_number)
+        else:
+            str_(value, [options, field])
+            mov(w0, 1)
+            ret()
+        here(other)
     mov(w0, 0)
+    ret()
+
+
+@routine
+def take_number(out: x0, text: x1, most: x2) -> w0:
+    """Store the number that text (ends with NUL) is, all of it: 1, or 0 if it is none or too large."""
+    to, digits, limit, length = x19, x20, x21, x22
+
+    with frame(to, digits, limit, length) as leave:
+        mov(to, out)
+        mov(digits, text)
+        mov(limit, most)
+        mov(x0, digits)
+        bl(length_of)
+        mov(length, x0)
+        mov(x1, x0)
+        mov(x0, digits)
+        bl(all_digits)
+        cbz(w0, leave)
+        mov(x0, digits)
+        mov(x1, length)
+        bl(parse_decimal)
+        mov(x9, x0)
+        mov(w0, 0)
+        cmp(x9, limit)
+        b.hi(leave)  # unsigned: TOO_LARGE is larger than anything
+        str_(w9, [to])
+        mov(w0, 1)
     ret()
 
 
@@ -182,7 +188,7 @@ def show_text(letter: w0) -> Never:
     mov(x2, len(HELP.encode()))
 
     here(version)
-    mov(w0, 1)
+    mov(w0, STDOUT)
     calls.write()
     mov(w0, 0)
     calls.exit_group()
