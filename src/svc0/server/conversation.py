@@ -21,7 +21,7 @@ from .response import BLOCKED, close_file, refuse, send
 from .routes import dispatch
 from .settings import SETTINGS, Settings
 from .text import copy, list_has
-from .workspace import Answer, Workspace
+from .workspace import Workspace
 
 WAIT = 0
 CLOSE = 1
@@ -325,7 +325,6 @@ def refuse_reading(status: w0, connection: x27, worker: x28) -> None:
     with frame() as leave:
         mov(w9, Then.CLOSE | Then.LINGER)
         strb(w9, [connection, Connection.then])
-        mov(w1, Answer(0))
         bl(refuse)
         bl(start_sending)
     ret()

@@ -2,7 +2,8 @@
 
 Lines are collected and written together, at the latest a tick after the first:
 a system call for every line would be a tenth of the work of a small answer.
-What a client sent is escaped, so a line is always one line.
+What a client sent is escaped, so a line is always one line.  Whoever reads them
+may be slower for a while: lines wait as long as there is room for them.
 """
 
 from svc0.a64 import *
@@ -16,7 +17,8 @@ from .escape import write_json_string, write_logged
 from .macros import point, put
 from .request import Kind, only_value
 from .settings import SETTINGS, LogFormat, Settings
-from .text import write_decimal
+from .terminal import STDOUT
+from .text import copy, write_decimal
 from .workspace import LOG_ROOM, Workspace
 
 REQUEST_ROOM = 4096
@@ -28,14 +30,12 @@ FIELD_ROOM = 1024
 LINE_ROOM = REQUEST_ROOM + 2 * FIELD_ROOM + 512
 assert LINE_ROOM * 4 < LOG_ROOM
 
-STDOUT = 1
-
 
 @routine
 def log_access(connection: x27, worker: x28) -> None:
-    """Add a line about the answer of this connection to the log, if there is one."""
+    """Add a line about the answer of this connection to the log, if there is one and it has room."""
     out = x19
-    none, room, json = label(), label(), label()
+    none, room, json, written = label(), label(), label(), label()
 
     adr(x9, SETTINGS)
     ldrb(w9, [x9, Settings.log])
@@ -46,6 +46,10 @@ def log_access(connection: x27, worker: x28) -> None:
         cmp(w9, w10)
         b.ls(room)
         bl(flush_log)
+        ldr(w9, [worker, Workspace.log_size])
+        mov(w10, LOG_ROOM - LINE_ROOM)
+        cmp(w9, w10)
+        b.hi(leave)  # nobody reads them
 
         here(room)
         point(out, worker, Workspace.log)
@@ -56,12 +60,12 @@ def log_access(connection: x27, worker: x28) -> None:
         cmp(w1, LogFormat.JSON)
         b.eq(json)
         bl(write_line)
-        sub(x9, x0, out)
-        str_(w9, [worker, Workspace.log_size])
-        b(leave)
+        b(written)
 
         here(json)
         bl(write_object)
+
+        here(written)
         sub(x9, x0, out)
         str_(w9, [worker, Workspace.log_size])
 
@@ -74,13 +78,17 @@ assert LogFormat.NONE == 0
 
 @routine
 def body_sent(connection: x27) -> x0:
-    """How many bytes of body the kernel took."""
+    """How many bytes of body the kernel took: all but what is left of head and body, at least none."""
     ldr(x0, [connection, Connection.sent])
-    ldr(x9, [connection, Connection.file_offset])
-    ldr(x10, [connection, Connection.file_end])
-    sub(x10, x10, x9)
-    subs(x0, x0, x10)
-    csel(x0, x0, xzr, Condition.pl)
+    for next_one, end in (
+        (Connection.out, Connection.out_end),
+        (Connection.file_offset, Connection.file_end),
+    ):
+        ldr(x9, [connection, next_one])
+        ldr(x10, [connection, end])
+        sub(x10, x10, x9)
+        subs(x0, x0, x10)
+        csel(x0, x0, xzr, Condition.hs)
     ret()
 
 
@@ -221,7 +229,7 @@ def write_string(at: X, room: int) -> None:
 
 @routine
 def flush_log(worker: x28) -> None:
-    """Write the lines that wait; lines that nobody takes are dropped."""
+    """Write the lines that wait.  What is not taken now waits on; where nobody can ever take it, it is dropped."""
     at, left = x19, x20
     done, failed = label(), label()
 
@@ -244,6 +252,13 @@ def flush_log(worker: x28) -> None:
         here(failed)
         cmn(x0, Errno.EINTR)
         b.eq(again)
+        cmn(x0, Errno.EAGAIN)
+        b.ne(done)
+        str_(left.w, [worker, Workspace.log_size])
+        mov(x1, at)
+        mov(x2, left)
+        point(x0, worker, Workspace.log)
+        bl(copy)
 
         here(done)
     ret()

@@ -19,15 +19,15 @@ from .request import Kind, field_value
 from .status import error_body, status_line
 from .target import write_escaped
 from .text import copy, write_decimal
-from .workspace import Answer, Workspace
+from .workspace import Workspace
 
 DATE_SIZE = len("Sun, 06 Nov 1994 08:49:37 GMT")
 ALLOWED = b"GET, HEAD, OPTIONS"
 
 
 @routine
-def begin(status: w0, answer: w1, connection: x27, worker: x28) -> x0:
-    """Start an answer: what it is goes into the workspace, the first fields into the output.
+def begin(status: w0, connection: x27, worker: x28) -> x0:
+    """Start an answer: its status goes into the workspace, the first fields into the output.
 
     Leaves the address where the head goes on.
     """
@@ -36,7 +36,6 @@ def begin(status: w0, answer: w1, connection: x27, worker: x28) -> x0:
     with frame(out) as leave:
         str_(status, [worker, Workspace.status])
         strh(status, [connection, Connection.status])
-        str_(answer, [worker, Workspace.answer])
         ldr(x9, [connection, Connection.buffer])
         point(out, x9, Buffer.output)
         str_(out, [connection, Connection.out])
@@ -116,7 +115,6 @@ def send_file_head(status: w0, connection: x27, worker: x28) -> None:
 
     with frame(out, code) as leave:
         mov(code.w, status)
-        mov(w1, Answer.FILE)
         bl(begin)
         mov(out, x0)
         cmp(code.w, 304)
@@ -194,25 +192,27 @@ def put_part(out: x0, worker: x28) -> x0:
 
 
 @routine
-def refuse(status: w0, answer: w1, connection: x27, worker: x28) -> None:
-    """Make an answer without a file: a redirect, an error, or 204, with its page or its JSON if it has one."""
-    out, code, body, size = x19, x20, x21, x22
+def refuse(status: w0, connection: x27, worker: x28) -> None:
+    """Make an answer without a file: a redirect, an error, or 204, with its page or its JSON if it has one.
+
+    The workspace has the file's size for 416, and the path for 301.
+    """
+    out, code, json, body, size = x19, w20, w21, x22, x23
     html, sized, bare, done = label(), label(), label(), label()
 
-    with frame(out, code, body, size) as leave:
-        mov(code.w, status)
+    with frame(out, code.x, json.x, body, size):
+        mov(code, status)
         bl(begin)
         mov(out, x0)
         bl(wants_json)
-        mov(size, x0)
+        mov(json, w0)
         mov(w1, w0)
-        mov(w0, code.w)
+        mov(w0, code)
         bl(error_body)
         mov(body, x0)
-        mov(x10, size)
         mov(size, x1)
         cbz(size, bare)
-        cbz(w10, html)
+        cbz(json, html)
         put(out, b"\r\nContent-Type: application/json")
         b(sized)
 
@@ -228,7 +228,7 @@ def refuse(status: w0, answer: w1, connection: x27, worker: x28) -> None:
 
         here(bare)
         mov(x0, out)
-        mov(w1, code.w)
+        mov(w1, code)
         bl(put_extra_fields)
         bl(put_connection)
         str_(xzr, [connection, Connection.sent])
@@ -249,7 +249,7 @@ def refuse(status: w0, answer: w1, connection: x27, worker: x28) -> None:
 
 
 @routine
-def wants_json(connection: x27) -> x0:
+def wants_json(connection: x27) -> w0:
     """1 if the client would rather have JSON than HTML, else 0; a head that is not whole is not asked."""
     of, after, html, json = x19, x20, x21, x22
     done, no = label(), label()
@@ -280,47 +280,44 @@ def wants_json(connection: x27) -> x0:
         mov(x0, html)
         mov(x1, json)
         bl(prefers_json)
-        mov(w0, w0)
         b(leave)
 
         here(no)
-        mov(x0, 0)
+        mov(w0, 0)
     ret()
 
 
 @routine
 def put_extra_fields(out: x0, status: w1, connection: x27, worker: x28) -> x0:
     """Write what goes with some statuses: Content-Range, Location, Allow, Retry-After."""
-    at, answer = x19, x20
-    no_range, no_location, no_allow, done = label(), label(), label(), label()
+    size, location, allow, retry = label(), label(), label(), label()
 
-    with frame(at, answer) as leave:
-        mov(at, out)
-        ldr(answer.w, [worker, Workspace.answer])
-        cmp(status, 416)
-        b.ne(no_range)
-        put(at, b"\r\nContent-Range: bytes */")
-        mov(x0, at)
-        ldr(x1, [worker, Workspace.file_size])
-        bl(write_decimal)
-        mov(at, x0)
+    cmp(status, 416)
+    b.eq(size)
+    cmp(status, 301)
+    b.eq(location)
+    cmp(status, 204)
+    b.eq(allow)
+    cmp(status, 405)
+    b.eq(allow)
+    cmp(status, 503)
+    b.eq(retry)
+    ret()
 
-        here(no_range)
-        tbz(answer.w, bit(Answer.LOCATION), no_location)
-        mov(x0, at)
-        bl(put_location)
-        mov(at, x0)
+    here(size)
+    put(out, b"\r\nContent-Range: bytes */")
+    ldr(x1, [worker, Workspace.file_size])
+    b(write_decimal)
 
-        here(no_location)
-        tbz(answer.w, bit(Answer.ALLOW), no_allow)
-        put(at, b"\r\nAllow: " + ALLOWED)
+    here(location)
+    b(put_location)
 
-        here(no_allow)
-        tbz(answer.w, bit(Answer.RETRY), done)
-        put(at, b"\r\nRetry-After: 1")
+    here(allow)
+    put(out, b"\r\nAllow: " + ALLOWED)
+    ret()
 
-        here(done)
-        mov(x0, at)
+    here(retry)
+    put(out, b"\r\nRetry-After: 1")
     ret()
 
 

@@ -22,14 +22,14 @@ from .methods import Method
 from .mime import content_type
 from .response import refuse, send_file_head
 from .target import normalize
-from .workspace import INDEX, Answer, Workspace
+from .workspace import INDEX, Workspace
 
 
 @routine
 def dispatch(connection: x27, worker: x28) -> None:
     """Answer the request that was read into the connection's buffer."""
     method = w19
-    shown, refused, options = label(), label(), label()
+    bad_path, options, refused = label(), label(), label()
 
     with frame(method.x) as leave:
         mov(w9, NO_FILE)
@@ -38,7 +38,6 @@ def dispatch(connection: x27, worker: x28) -> None:
         ldrb(method, [x9, Buffer.request.method])
         cmp(method, Method.OPTIONS)
         mov(w0, 405)
-        mov(w1, Answer.ALLOW)
         b.hi(refused)
 
         add(x9, x9, int(Buffer.request.path))
@@ -46,21 +45,19 @@ def dispatch(connection: x27, worker: x28) -> None:
         cbz(x1, options)  # the target is an asterisk: no path at all
         point(x0, worker, Workspace.path)
         bl(normalize)
-        tbnz(x0, 63, shown)
+        tbnz(x0, 63, bad_path)
         str_(x0, [worker, Workspace.path_size])
         cmp(method, Method.OPTIONS)
         b.eq(options)
         bl(show)
         b(leave)
 
-        here(shown)
+        here(bad_path)
         neg(w0, w0)
-        mov(w1, 0)
         b(refused)
 
         here(options)
         mov(w0, 204)
-        mov(w1, Answer.ALLOW)
 
         here(refused)
         bl(refuse)
@@ -73,10 +70,10 @@ assert Method.GET < Method.HEAD < Method.OPTIONS < min(set(Method) - {1, 2, 3})
 @routine
 def show(connection: x27, worker: x28) -> None:
     """Answer with what the workspace's path names: a file, a directory's index, a redirect."""
-    path, size, file = x19, x20, x21
-    whole, regular, failed, no_index, redirect, refused, missing = (label() for _ in range(7))
+    path, size = x19, x20
+    missing, refused = label(), label()
 
-    with frame(path, size, file) as leave:
+    with frame(path, size) as leave:
         point(path, worker, Workspace.path)
         ldr(size, [worker, Workspace.path_size])
         mov(x0, path)
@@ -85,63 +82,66 @@ def show(connection: x27, worker: x28) -> None:
         mov(x0, path)
         mov(w1, 0)
         bl(open_beneath)
-        tbnz(x0, 63, failed)
-
+        tbnz(x0, 63, missing)
         str_(w0, [worker, Workspace.file])
-        mov(file.w, w0)
-        add(x1, worker, int(Workspace.stat))
-        calls.fstat()
-        tbnz(x0, 63, whole)
-        ldr(w9, [worker, Workspace.stat.mode])
-        and_(w9, w9, S_IFMT)
-        mov(w10, S_IFREG)
-        cmp(w9, w10)
-        b.eq(regular)
-        mov(w10, S_IFDIR)
-        cmp(w9, w10)
-        mov(w9, 404)
-        b.ne(redirect)
-        mov(x0, path)
-        mov(x1, size)
-        bl(ends_with_slash)
-        cmp(w0, 0)
-        mov(w9, 301)
-        mov(w10, 404)
-        csel(w9, w9, w10, Condition.eq)
-
-        here(redirect)  # or 404: w9 says which
-        mov(size.w, w9)
-        mov(w0, file.w)
-        calls.close()
-        mov(w0, size.w)
-        mov(w9, Answer.LOCATION)
-        cmp(w0, 301)
-        csel(w1, w9, wzr, Condition.eq)
-        b(refused)
-
-        here(regular)
+        bl(judge_file)
+        cmp(w0, 200)
+        b.ne(refused)
         bl(show_file)
         b(leave)
 
-        here(whole)
-        mov(path, x0)
-        mov(w0, file.w)
-        calls.close()
-        mov(x0, path)
-        bl(status_of)
-        mov(w1, 0)
-        b(refused)
-
-        here(failed)
-        mov(file, x0)
+        here(missing)
+        mov(x2, x0)
         mov(x0, path)
         mov(x1, size)
-        mov(x2, file)
         bl(why_missing)
-        mov(w1, 0)
 
         here(refused)
         bl(refuse)
+    ret()
+
+
+@routine
+def judge_file(worker: x28) -> w0:
+    """Look at what was opened: 200 for a regular file; else it is closed, and the status says why.
+
+    That is 301 for a directory, if its path has no slash.  The workspace gets the file's ``stat``.
+    """
+    status = w19
+    failed, other, close_it = label(), label(), label()
+
+    with frame(status.x) as leave:
+        ldr(w0, [worker, Workspace.file])
+        add(x1, worker, int(Workspace.stat))
+        calls.fstat()
+        tbnz(x0, 63, failed)
+        ldr(w9, [worker, Workspace.stat.mode])
+        and_(w9, w9, S_IFMT)
+        mov(w0, 200)
+        mov(w10, S_IFREG)
+        cmp(w9, w10)
+        b.eq(leave)
+        mov(w10, S_IFDIR)
+        cmp(w9, w10)
+        b.ne(other)
+        point(x0, worker, Workspace.path)
+        ldr(x1, [worker, Workspace.path_size])
+        bl(ends_with_slash)
+        mov(status, 301)
+        cbz(w0, close_it)
+
+        here(other)
+        mov(status, 404)
+        b(close_it)
+
+        here(failed)
+        bl(status_of)
+        mov(status, w0)
+
+        here(close_it)
+        ldr(w0, [worker, Workspace.file])
+        calls.close()
+        mov(w0, status)
     ret()
 
 
@@ -236,7 +236,6 @@ def show_file(connection: x27, worker: x28) -> None:
         ldr(w0, [worker, Workspace.file])
         calls.close()
         mov(w0, status)
-        mov(w1, 0)
         bl(refuse)
     ret()
 

@@ -30,6 +30,9 @@ from .terminal import append, append_name, append_number, append_reason, end_lin
 IGNORE = Data(SIG_IGN.to_bytes(8, "little") + bytes(24))
 FAILURE = 1
 
+CPUS_MAX = 8192
+"""CPUs that are counted: as many as the largest kernels are built for."""
+
 
 @routine
 def start() -> Never:
@@ -110,45 +113,55 @@ def no_root(error: x0) -> Never:
 @routine
 def count_workers() -> x0:
     """How many workers there shall be: as asked for, or one for each CPU we may run on."""
-    most = WORKERS_MAX
-    asked, failed = label(), label()
+    at, left, count = x9, x10, w11
+    counted, asked = label(), label()
 
-    with frame(room=128) as leave:
+    with frame(room=CPUS_MAX // 8):
         adr(x9, OPTIONS)
         ldr(w0, [x9, Options.workers])
         cbnz(w0, asked)
         mov(w0, 0)
-        mov(x1, 128)
+        mov(x1, CPUS_MAX // 8)
         mov(x2, sp)
         calls.sched_getaffinity()
-        cmp(x0, 8)
-        b.lt(failed)
-        ldr(v0.d, [sp])
+        mov(count, 0)
+        mov(at, sp)
+        subs(left, x0, 8)
+        b.lt(counted)  # -errno: it has more CPUs than we can hear of
+
+        again = here()
+        ldr(v0.d, [at], 8)
         cnt(v0.b8, v0.b8)
         addv(v0.b, v0.b8)
         umov(w0, v0.b[0])
-        cbnz(w0, asked)
+        add(count, count, w0)
+        subs(left, left, 8)
+        b.ge(again)
 
-        here(failed)
-        mov(w0, 1)
+        here(counted)
+        cmp(count, 1)
+        csinc(w0, count, wzr, Condition.hs)
 
         here(asked)
-        mov(w9, most)
+        mov(w9, WORKERS_MAX)
         cmp(w0, w9)
         csel(w0, w0, w9, Condition.ls)
     ret()
 
 
+assert CPUS_MAX % 64 == 0, "the kernel writes whole words"
+
+
 @routine
 def check_listeners(error: x0) -> None:
     """Nothing if the listeners are open; else say why not, and end."""
-    fine = label()
+    failed = label()
 
-    tbz(error, 63, fine)
-    b(not_listening)
-
-    here(fine)
+    tbnz(error, 63, failed)
     ret()
+
+    here(failed)
+    b(not_listening)
 
 
 @routine

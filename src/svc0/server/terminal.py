@@ -8,14 +8,14 @@ from .macros import constant
 from .text import copy, write_decimal
 
 LINE_MAX = 2048
-STDERR = 2
+STDOUT, STDERR = 1, 2
 
 
 class Line(Struct):
-    """A line that is being put together."""
+    """A line that is being put together; behind its text there is room for its end."""
 
     used: u64
-    text: u8 = array(LINE_MAX)
+    text: u8 = array(LINE_MAX + 1)
 
 
 LINE = Bss(sizeof(Line))
@@ -128,13 +128,15 @@ def append_reason(error: x0) -> None:
 
 @routine
 def end_line() -> None:
-    """Write the line to standard error."""
+    """Write the line to standard error, and begin an empty one."""
     with frame():
-        say("\n")
         adr(x9, LINE)
         ldr(x2, [x9, Line.used])
         str_(xzr, [x9, Line.used])
         add(x1, x9, int(Line.text))
+        mov(w10, ord("\n"))
+        strb(w10, [x1, x2])
+        add(x2, x2, 1)
         mov(w0, STDERR)
         calls.write()
     ret()

@@ -5,8 +5,6 @@ say ``worker: x28`` in their signature are given its address in x28, and the
 connection they are about in x27.
 """
 
-from enum import IntFlag
-
 from svc0.a64 import *
 from svc0.kernel.structs import EpollEvent, SocketAddress, Stat
 
@@ -21,15 +19,6 @@ LOG_ROOM = 64 * 1024
 INDEX = b"index.html"
 
 
-class Answer(IntFlag):
-    """What an answer has besides its status."""
-
-    FILE = 1  # validators, Accept-Ranges
-    LOCATION = 2
-    ALLOW = 4
-    RETRY = 8
-
-
 class Workspace(Struct):
     """The worker's descriptors, its clock, its pools, and scratch for one answer."""
 
@@ -41,6 +30,7 @@ class Workspace(Struct):
     stopping: u32  # 1: finish what is in flight, then end
     no_openat2: u32  # 1: this kernel has no openat2, so paths are walked
     active: u32  # connections in use
+    deaf: u32  # 1: there was no descriptor for a client: the listener is heard again with the next tick
     now: u64  # seconds since the epoch
     ticks: u64  # seconds since the worker started; deadlines are counted in them
     stop_tick: u64  # when to give up finishing
@@ -52,7 +42,6 @@ class Workspace(Struct):
     buffers_end: u64
     free_buffers: u64
     log_size: u32  # bytes in the log that wait
-    answer: u32 = flags(Answer)
     status: u32
     file: i32  # the file that is to be sent, or NO_FILE
     type: u64  # Content-Type: address and length
