@@ -178,6 +178,8 @@ def select_range(request: Request, file: Validators, size: int, now: int) -> tup
         first, last = max(size - int(match["last"]), 0), size - 1
         if int(match["last"]) == 0:
             raise Unsatisfiable
+        if size == 0:
+            return None  # the end of nothing is all of it, and Content-Range cannot say so
     else:
         first, last = int(match["first"]), int(match["last"] or size)
         if match["last"] and first > last:

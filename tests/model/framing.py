@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 from typing import Final
 
 from tests.model.head import Fault, Request
@@ -12,7 +13,7 @@ DIGITS_MOST: Final = 18
 PORT_MOST: Final = 65535
 
 HOST: Final = re.compile(
-    rb"(?P<host>\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)"
+    rb"(?P<host>\[(?P<literal>[0-9A-Fa-f:.]+)\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)"
     rb"(?::(?P<port>[0-9]*))?"
 )
 
@@ -48,7 +49,17 @@ def split_authority(authority: bytes) -> tuple[bytes, bytes | None] | None:
     match = HOST.fullmatch(authority)
     if not match or int((match["port"] or b"").lstrip(b"0")[:6] or 0) > PORT_MOST:
         return None
+    if match["literal"] and not is_ipv6(match["literal"].decode()):
+        return None
     return match["host"], match["port"]
+
+
+def is_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def judge_host(request: Request) -> None:

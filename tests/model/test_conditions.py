@@ -153,7 +153,7 @@ def test_ranges(value: bytes, expected: tuple[int, int] | None) -> None:
     assert select_range(request((b"range", value), method=b"HEAD"), file, 10, NOW) is None
 
 
-@pytest.mark.parametrize(("value", "size"), [(b"10-", 10), (b"-0", 10), (b"0-", 0), (b"-1", 0)])
+@pytest.mark.parametrize(("value", "size"), [(b"10-", 10), (b"-0", 10), (b"0-", 0), (b"-0", 0)])
 def test_ranges_that_have_no_byte(value: bytes, size: int) -> None:
     with pytest.raises(Unsatisfiable):
         select_range(request((b"range", b"bytes=" + value)), validators(FILE, NOW), size, NOW)

@@ -26,7 +26,7 @@ SOME_PIECES = """
 PIECES = [*SOME_PIECES.split(), "\\", "x" * 255, "y" * 256]
 
 SOME_HOSTS = """
-    a example.org : 80 65535 65536 00000000000000000000 [ ::1 ] %41 %4 @ _ ~ [v1.x] [] [::1] / é ? #
+    a example.org : 80 65535 65536 00000000000000000000 [ ::1 ] %41 %4 @ _ ~ [v1.x] [] [::1] [1 :: ffff 1.2.3.4 / é ? #
 """
 HOST_PIECES = [*SOME_HOSTS.split(), "\0"]
 
@@ -94,6 +94,10 @@ def test_split_is_what_urllib_splits(target: bytes) -> None:
 @given(text=hosts | visible | st.binary(max_size=12))
 @example(b"a:" + b"0" * 70 + b"65535")
 @example(b"a:18446744073709551617")
+@example(b"[1]")
+@example(b"[1:2:3:4:5:6:7:8]:1")
+@example(b"[1::2::3]")
+@example(b"[::1.2.3.4]")
 def test_host_valid(text: bytes) -> None:
     parts = split_authority(text)
     assert under_test.host_valid(text, len(text), 1) == int(parts is not None)

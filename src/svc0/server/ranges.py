@@ -121,6 +121,8 @@ def parse_range(text: x0, length: x1, size: x2) -> tuple[x0, x1]:
     ((10, 49), (45, 49))
     >>> parse_range(b"bytes=50-", 9, 50)[0] == UNSATISFIABLE
     True
+    >>> parse_range(b"bytes=-5", 8, 0)[0] == IGNORED
+    True
     """
     whole, end = x19, x9
     suffix, cut, ignored, unsatisfiable = label(), label(), label(), label()
@@ -148,6 +150,7 @@ def parse_range(text: x0, length: x1, size: x2) -> tuple[x0, x1]:
         here(suffix)
         cbz(x3, ignored)
         cbz(x1, unsatisfiable)
+        cbz(whole, ignored)  # satisfiable, but no Content-Range can say so (RFC 9110 14.4)
         subs(x0, whole, x1)
         csel(x0, x0, xzr, Condition.hs)
         b(cut)

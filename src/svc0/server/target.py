@@ -15,6 +15,7 @@ from enum import IntEnum
 
 from svc0.a64 import *
 
+from .address import BYTES, parse_ipv6
 from .limits import PATH_MAX
 from .methods import Method
 from .text import INVALID, LOWER, Z, copy, find_byte, path_length, scan
@@ -43,10 +44,9 @@ UNRESERVED = frozenset(
 SUB_DELIMS = frozenset(b"!$&'()*+,;=")  # RFC 3986 2.2
 HEX = frozenset(b"0123456789ABCDEFabcdef")
 
-IN_NAME, IN_LITERAL, IN_LOCATION = 1, 2, 4
+IN_NAME, IN_LOCATION = 1, 2
 KINDS = Data(
     IN_NAME * (byte in UNRESERVED | SUB_DELIMS)
-    | IN_LITERAL * (byte in HEX | frozenset(b":."))
     | IN_LOCATION * (byte in UNRESERVED | SUB_DELIMS | frozenset(b":@/"))
     for byte in range(256)
 )
@@ -338,23 +338,47 @@ def host_length(text: x0, length: x1) -> x0:
     b(name)
 
     here(literal)
-    add(at, at, 1)
-    cmp(at, length)
-    b.hs(invalid)
-    ldrb(char.w, [text, at])
-    ldrb(kind.w, [kinds, char])
-    tbnz(kind.w, IN_LITERAL.bit_length() - 1, literal)
-    cmp(char.w, ord("]"))
-    b.ne(invalid)
-    add(at, at, 1)
-    cmp(at, len("[]"))
-    b.ne(done)
+    b(literal_length)
 
     here(invalid)
     mov(at, INVALID)
 
     here(done)
     mov(x0, at)
+    ret()
+
+
+@routine
+def literal_length(text: x0, length: x1) -> x0:
+    """How long the IPv6 address in brackets is that text starts with; or INVALID.
+
+    What is not IPv6 (`[v1.x]`) is an address that nobody here could have.
+
+    >>> literal_length(b"[::1]:80", 8), literal_length(b"[1]", 3)
+    (5, -1)
+    """
+    at, size = x19, x20
+    invalid = label()
+
+    with frame(at, size, room=BYTES) as leave:
+        add(at, text, len("["))
+        sub(x1, length, len("["))
+        mov(x0, at)
+        mov(w2, ord("]"))
+        bl(find_byte)
+        tbnz(x0, 63, invalid)
+        mov(size, x0)
+        mov(x1, x0)
+        mov(x0, at)
+        mov(x2, sp)
+        bl(parse_ipv6)
+        tbnz(x0, 63, leave)
+        add(x0, size, len("[]"))
+        b(leave)
+
+        here(invalid)
+        mov(x0, INVALID)
+
     ret()
 
 
