@@ -1,14 +1,24 @@
 """Calling a routine from Python, on a machine that trusts nothing.
 
 ``parse_decimal(b"1024 bytes", 10)`` runs the routine's instructions in an
-emulator.  Bytes are handed over flush against a page that is not there, so
-reading one too many faults.  Every register the contract does not give is
-poisoned, the upper half of a ``w`` parameter too; whatever the caller owns must
-come back unharmed.  Results come back signed, since that is how routines say
--errno.  System calls go to a *kernel*: any Python callable, given the machine.
+emulator.  Around them the machine looks like this:
 
-Machines are made once for each routine and used again, so that a call takes
-well under a millisecond.
+    bytes        in read-only pages; a bytearray in writable ones, and it comes back as it was left
+                     … poison | content | a page that is not there
+    parameters   in the registers of the signature; the upper half of a ``w`` is poisoned
+    registers    everything else, vectors and flags too: random numbers
+    stack        64 KiB of which the top page is poisoned, pages that are not there around it
+    variables    Bss, all zeros in the beginning
+    kernel       any Python callable; without one a system call is an error
+
+So what a routine reads and was not given is never the same twice; one byte too
+many faults, and one too few is found afterwards, as is a register of the caller's
+(x18 to x29, sp, the low halves of v8 to v15) that did not come back unharmed.
+A mistake of the routine is a ``CallError`` that says where: the line of Python,
+the instruction, the routine's own names and what they hold.
+
+Machines are made once for each routine and used again: that is what makes a call
+cost a fraction of a millisecond.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
@@ -17,13 +27,14 @@ from __future__ import annotations
 
 import random
 import struct
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from unicorn import (
     UC_ARCH_ARM64,
     UC_HOOK_INTR,
+    UC_HOOK_MEM_INVALID,
     UC_MODE_ARM,
     UC_PROT_EXEC,
     UC_PROT_READ,
@@ -32,15 +43,20 @@ from unicorn import (
 )
 from unicorn.unicorn_py3 import Uc, UcError  # its bindings are half-typed: kept to few modules
 
-from svc0.a64 import Data, Place, Platform, Register, Routine, V, W, X
+from svc0.a64 import Place, Platform, Register, Routine, V, W, X
 from svc0.a64.registers import VS, XS
 from svc0.image.layout import Program, lay_out
+
+from .cpu import ACCESSES, STOPS, UNDEFINED, Batch, Cause
 
 __all__ = ["CallError", "Caller", "Kernel", "call", "caller"]
 
 PAGE = 0x1000
 CODE, STACK, RETURN, ARENA = 0x100_0000, 0x800_0000, 0x900_0000, 0x1000_0000
 STACK_SIZE = 0x1_0000
+EDGE = 64
+"""Bytes before a bytearray that must not change."""
+
 MOST_INSTRUCTIONS = 4_000_000
 
 NUMBER = {r: getattr(arm64_const, f"UC_ARM64_REG_X{r.number}") for r in XS} | {
@@ -48,13 +64,37 @@ NUMBER = {r: getattr(arm64_const, f"UC_ARM64_REG_X{r.number}") for r in XS} | {
 }
 SP, PC, NZCV = (getattr(arm64_const, f"UC_ARM64_REG_{name}") for name in ("SP", "PC", "NZCV"))
 
+KEPT, KEPT_VECTORS = range(18, 30), range(8, 16)
+AT_SP, AT_NZCV, AT_PC = 31, 32, 32
+"""Where those stand in a batch, behind x0 to x30."""
+
 
 class CallError(Exception):
     """The routine did what its contract, or the machine, does not allow."""
 
 
+class Kernel(Protocol):
+    """What answers system calls: a function of the machine that made one.
+
+    Number and arguments are where the platform has them (Linux: x8, and x0 to x5); the
+    result is left in x0, an error as ``-Errno.…``.  Memory is read with ``machine.read``
+    and written with ``machine.write``.  What it raises, the call of the routine raises: so
+    a test fails inside of a kernel as anywhere, and so a call ends that never returns.
+
+        def no_room(machine: Caller) -> None:
+            assert machine[x8] == calls.write.number
+            machine[x0] = -Errno.ENOSPC
+    """
+
+    def __call__(self, machine: Caller, /) -> None: ...
+
+
 class Caller:
-    """A processor and memory with one routine (and all it calls) in it."""
+    """A processor and memory with one routine (and all it calls) in it.
+
+    What a call is given and what it leaves in variables stays until ``reset``, so that one
+    call can go on where another ended.
+    """
 
     def __init__(self, routine: Routine, platform: Platform = "linux") -> None:
         self.routine = routine
@@ -63,9 +103,12 @@ class Caller:
         self.uc.ctl_set_cpu_model(arm64_const.UC_CPU_ARM64_MAX)
         self.kernel: Kernel | None = None
         self.failure: BaseException | None = None
-        self.instructions = 0
+        general = [NUMBER[x] for x in XS]
+        self._given = Batch(self.uc, [*general, SP, NZCV])
+        self._given_vectors = Batch(self.uc, [NUMBER[v] for v in VS], words=2)
+        self._left = Batch(self.uc, [*general, SP, PC])
+        self._left_vectors = Batch(self.uc, [NUMBER[VS[n]] for n in KEPT_VECTORS], words=2)
         self._arena: list[tuple[int, int]] = []
-        self._zeros_used = False
         rights = UC_PROT_READ, UC_PROT_READ | UC_PROT_EXEC, UC_PROT_READ | UC_PROT_WRITE
         for segment, protection in zip(self.program.segments, rights, strict=True):
             first, last = (
@@ -77,16 +120,20 @@ class Caller:
                 self.uc.mem_write(segment.address, segment.content)
         self.uc.mem_map(STACK - STACK_SIZE, STACK_SIZE, UC_PROT_READ | UC_PROT_WRITE)
         self.uc.mem_map(RETURN, PAGE, UC_PROT_READ | UC_PROT_EXEC)
-        self.uc.hook_add(UC_HOOK_INTR, self._enter_kernel)
+        self.uc.hook_add(UC_HOOK_INTR, self._interrupted)
+        self.uc.hook_add(UC_HOOK_MEM_INVALID, self._refused)
 
     # --- what a kernel, and a test, may look at ------------------------------------
 
-    def __getitem__(self, register: X | V) -> int:
+    def __getitem__(self, register: X | W | V) -> int:
         """What a register holds, unsigned."""
-        return int(self.uc.reg_read(NUMBER[register]))
+        whole = register.x if isinstance(register, W) else register
+        return int(self.uc.reg_read(NUMBER[whole])) % (1 << register.bits)
 
-    def __setitem__(self, register: X | V, value: int) -> None:
-        self.uc.reg_write(NUMBER[register], value % (1 << register.bits))
+    def __setitem__(self, register: X | W | V, value: int) -> None:
+        """Let a register hold a number; writing a ``w`` clears the upper half, as always."""
+        whole = register.x if isinstance(register, W) else register
+        self.uc.reg_write(NUMBER[whole], value % (1 << register.bits))
 
     @property
     def carry(self) -> bool:
@@ -105,7 +152,7 @@ class Caller:
         except UcError:
             raise CallError(f"there are no {size} bytes at {address:#x}") from None
 
-    def write(self, address: int, content: bytes) -> None:
+    def write(self, address: int, content: bytes | bytearray) -> None:
         """Put bytes into memory; CallError if there is none."""
         try:
             self.uc.mem_write(address, bytes(content))
@@ -113,7 +160,9 @@ class Caller:
             raise CallError(f"there is no room for {len(content)} bytes at {address:#x}") from None
 
     def address(self, place: Place) -> int:
-        """Where a routine, a constant or a variable lies."""
+        """Where a place lies; CallError if the routine neither calls nor mentions it."""
+        if place not in self.program.addresses:
+            raise CallError(f"{self.routine} does not reach {place!r}, so it has no address here")
         return self.program.addresses[place]
 
     def place(self, content: bytes | bytearray, *, writable: bool = True) -> int:
@@ -123,7 +172,8 @@ class Caller:
         self.uc.mem_map(start, pages, UC_PROT_READ | (UC_PROT_WRITE if writable else 0))
         self._arena.append((start, pages))
         address = start + pages - len(content)
-        self.uc.mem_write(address, bytes(content))
+        edge = random.randbytes(min(EDGE, address - start))
+        self.uc.mem_write(address - len(edge), edge + content)
         return address
 
     # --- a call ----------------------------------------------------------------------
@@ -138,114 +188,164 @@ class Caller:
             self.uc.mem_write(zeros.address, bytes(zeros.size))
 
     def call(self, *arguments: Any, kernel: Kernel | None = None) -> Any:
-        """Run the routine; numbers and bytes go in, a bytearray comes back as it was left."""
-        parameters = list(self.routine.parameters.values())
-        if len(arguments) != len(parameters):
-            raise TypeError(
-                f"{self.routine} takes {len(parameters)} registers, not {len(arguments)}"
-            )
-        poison = self._poison()
-        buffers: dict[int, bytearray] = {}
-        given: dict[Register, int] = {}
-        for register, argument in zip(parameters, arguments, strict=True):
-            value = argument
-            if isinstance(argument, bytes | bytearray) and not isinstance(argument, Data):
+        """Run the routine; numbers, bytes and places go in, a bytearray comes back as it was left.
+
+        Numbers are signed or unsigned; those that do not fit their register are a ValueError.
+        """
+        routine = self.routine
+        if len(arguments) != len(routine.parameters):
+            names = ", ".join(routine.parameters)
+            count = len(routine.parameters)
+            raise TypeError(f"{routine} takes {count} arguments ({names}), not {len(arguments)}")
+        self._poison()
+        buffers: list[Handed] = []
+        for (name, register), argument in zip(routine.parameters.items(), arguments, strict=True):
+            if isinstance(argument, Place):
+                value = self.address(argument)
+            elif isinstance(argument, bytes | bytearray):
                 value = self.place(argument, writable=isinstance(argument, bytearray))
                 if isinstance(argument, bytearray):
-                    buffers[value] = argument
-            elif isinstance(argument, Place):
-                value = self.address(argument)
-            self._give(register, int(value), poison)
-            given[register] = int(value)
+                    buffers.append(Handed(self, name, argument, value))
+            else:
+                value = fitting(f"{routine}: {name} ({register})", register, argument)
+            self._give(register, value)
+        self._given.write()
+        self._given_vectors.write()
         self.kernel, self.failure = kernel, None
-        self._run(self.address(self.routine))
-        self._check_kept(poison)
-        for address, buffer in buffers.items():
-            buffer[:] = self.read(address, len(buffer))
-        results = tuple(self._result(register) for register in self.routine.results)
+        self._run(self.address(routine))
+        self._check_kept()
+        for buffer in buffers:
+            buffer.take_back()
+        results = tuple(self._result(register) for register in routine.results)
         return results[0] if len(results) == 1 else results or None
 
-    def _poison(self) -> dict[X | V, int]:
-        """Fill every register with something nobody asked for."""
-        words = struct.unpack("<31Q", random.randbytes(8 * 31))
-        poison: dict[X | V, int] = dict(zip(XS, words, strict=True))
-        poison[XS[30]] = RETURN
-        for register, value in poison.items():
-            self.uc.reg_write(NUMBER[register], value)
-        for v in VS:
-            poison[v] = random.getrandbits(128)
-            self.uc.reg_write(NUMBER[v], poison[v])
-        self.uc.reg_write(SP, STACK)
-        self.uc.reg_write(NZCV, random.getrandbits(4) << 28)
-        return poison
+    def _poison(self) -> None:
+        """Let every register, and the stack, hold something nobody asked for."""
+        given, vectors = self._given.values, self._given_vectors.values
+        given[:] = struct.unpack(f"<{len(given)}Q", random.randbytes(8 * len(given)))
+        vectors[:] = struct.unpack(f"<{len(vectors)}Q", random.randbytes(8 * len(vectors)))
+        given[30], given[AT_SP], given[AT_NZCV] = RETURN, STACK, random.getrandbits(4) << 28
+        self.uc.mem_write(STACK - PAGE, random.randbytes(PAGE))
 
-    def _give(self, register: Register, value: int, poison: dict[X | V, int]) -> None:
+    def _give(self, register: Register, value: int) -> None:
         """Put an argument into its register; the upper half of a w stays poisoned."""
-        if isinstance(register, W):
-            value = poison[register.x] >> 32 << 32 | value % (1 << 32)
-            register = register.x
-        assert isinstance(register, X | V), "parameters are general or vector registers"
-        poison[register] = value % (1 << register.bits)
-        self[register] = value
+        n = register.number
+        if isinstance(register, V):
+            vectors = self._given_vectors.values
+            vectors[2 * n], vectors[2 * n + 1] = value % (1 << 64), value >> 64 & (1 << 64) - 1
+        elif isinstance(register, W):
+            given = self._given.values
+            given[n] = given[n] >> 32 << 32 | value % (1 << 32)
+        else:
+            self._given.values[n] = value % (1 << 64)
 
     def _result(self, register: Register) -> int:
-        if isinstance(register, W):
-            value, bits = self[register.x], 32
-        else:
-            assert isinstance(register, X | V), "results are general or vector registers"
-            value, bits = self[register], register.bits
-        value %= 1 << bits
-        return value - (1 << bits) if value >> (bits - 1) and not isinstance(register, V) else value
+        """Signed, since that is how routines say -errno; a vector is not."""
+        if isinstance(register, V):
+            return self[register]
+        value = self._left.values[register.number] % (1 << register.bits)
+        return value - (1 << register.bits) if value >> register.bits - 1 else value
 
-    def _check_kept(self, poison: dict[X | V, int]) -> None:
+    def _check_kept(self) -> None:
         """The caller's registers must be as they were."""
-        for register in XS[18:30]:
-            if self[register] != poison[register] and register not in self.routine.results:
-                raise CallError(f"{self.routine} did not preserve {register}")
-        for v in VS[8:16]:
-            if (self[v] ^ poison[v]) % (1 << 64):
-                raise CallError(f"{self.routine} did not preserve {v}")
-        if self.uc.reg_read(SP) != STACK:
-            raise CallError(
-                f"{self.routine} left sp {self.uc.reg_read(SP) - STACK:+d} from where it was"
-            )
+        given, left = self._given.values, self._left.values
+        for n in KEPT:
+            if left[n] != given[n] and not any(
+                isinstance(result, X | W) and result.number == n for result in self.routine.results
+            ):
+                raise CallError(f"{self.routine} did not preserve {XS[n]}")
+        self._left_vectors.read()
+        for at, n in enumerate(KEPT_VECTORS):
+            if self._left_vectors.values[2 * at] != self._given_vectors.values[2 * n]:
+                raise CallError(f"{self.routine} did not preserve d{n}")
+        if left[AT_SP] != STACK:
+            raise CallError(f"{self.routine} left sp {left[AT_SP] - STACK:+d} from where it was")
 
     def _run(self, start: int) -> None:
         try:
             self.uc.emu_start(start, RETURN, count=MOST_INSTRUCTIONS)
         except UcError as error:
             if self.failure is None:
-                raise CallError(f"{self.where()}: {error}") from None
+                raise CallError(f"{self.where()}: {error}{self.named()}") from None
         if self.failure is not None:
             raise self.failure
-        if self.uc.reg_read(PC) != RETURN:
-            raise CallError(f"{self.where()}: still running after {MOST_INSTRUCTIONS} instructions")
+        self._left.read()
+        if self._left.values[AT_PC] != RETURN:
+            raise CallError(
+                f"{self.where()}: still running after {MOST_INSTRUCTIONS:,} instructions"
+                f"{self.named()}"
+            )
 
-    def _enter_kernel(self, *_: object) -> None:
-        """A system call: what Python raises in a kernel is raised by the call of the routine."""
+    def _interrupted(self, _uc: Uc, exception: int, _data: Any) -> None:
+        """A system call, or a trap.  What Python raises in a kernel is raised by the call."""
+        stop = STOPS.get(exception, UNDEFINED)
         try:
+            if stop.cause is not Cause.CALL:
+                raise CallError(f"{self.where()}: {stop.cause.value}{self.named()}")
             if self.kernel is None:
-                raise CallError(f"{self.where(-4)}: there is no kernel to call")
+                raise CallError(f"{self.where(-4)}: there is no kernel to call{self.named(-4)}")
             self.kernel(self)
         except BaseException as error:
             self.failure = error
             self.uc.emu_stop()
 
+    def _refused(
+        self, _uc: Uc, access: int, address: int, _size: int, _value: int, _data: Any
+    ) -> bool:
+        """Memory that is not there, or not for this."""
+        what = ACCESSES.get(access, "access to {}").format(f"{address % (1 << 64):#x}")
+        self.failure = CallError(f"{self.where()}: {what}{self.named()}")
+        return False
+
     def where(self, offset: int = 0) -> str:
-        """The line being run, its instruction, and the routine's own names with what they hold."""
+        """The line being run: ``text.py:67: parse_decimal: ldrb w11, [x0, x10]``."""
         pc = int(self.uc.reg_read(PC)) + offset
         spot = self.program.spots.get(pc)
         if spot is None:
-            return f"outside of the code, at {pc:#x}"
-        named = {
-            name: hex(self[register.x if isinstance(register, W) else register])
-            for name, register in spot.instruction.names.items()
+            return f"{self.routine}: outside of the code, at {pc:#x}"
+        return f"{spot.line}: {spot.routine}: {spot.instruction.text}"
+
+    def named(self, offset: int = 0) -> str:
+        """The names that the line being run has for registers, and what they hold."""
+        spot = self.program.spots.get(int(self.uc.reg_read(PC)) + offset)
+        names = spot.instruction.names.items() if spot else ()
+        held = [
+            f"{name} = {self[register]:#x}"
+            for name, register in names
             if isinstance(register, X | W | V)
-        }
-        return f"{spot.line}: {spot.routine}: {spot.instruction.text} {named}"
+        ]
+        return f" ({', '.join(held)})" if held else ""
 
 
-Kernel = Callable[[Caller], None]
+class Handed:
+    """A bytearray that a routine was handed, and the bytes before it."""
+
+    def __init__(self, machine: Caller, name: str, content: bytearray, address: int) -> None:
+        self.machine, self.name, self.content, self.address = machine, name, content, address
+        self.size = len(content)
+        self.edge = machine.read(*self.before)
+
+    @property
+    def before(self) -> tuple[int, int]:
+        """Address and size of the bytes before it that lie in the same page."""
+        size = min(EDGE, self.address % PAGE if self.size else PAGE)
+        return self.address - size, size
+
+    def take_back(self) -> None:
+        """Let the bytearray be as the routine left it; CallError if it wrote before it."""
+        if self.machine.read(*self.before) != self.edge:
+            raise CallError(f"{self.machine.routine} wrote before the start of {self.name}")
+        self.content[:] = self.machine.read(self.address, self.size)
+
+
+def fitting(what: str, register: Register, number: object) -> int:
+    """A number that fits a register, signed or unsigned; else an error that says what did not."""
+    if not isinstance(number, int):
+        raise TypeError(f"{what} takes a number, bytes or a place, not {number!r}")
+    if not -(1 << register.bits - 1) <= number < 1 << register.bits:
+        raise ValueError(f"{what} has {register.bits} bits, too few for {number:#x}")
+    return number
+
 
 _callers: dict[tuple[Routine, Platform], Caller] = {}
 
@@ -264,7 +364,7 @@ def caller(routine: Routine, platform: Platform = "linux") -> Generator[Caller, 
 def call(
     routine: Routine, *arguments: Any, platform: Platform = "linux", kernel: Kernel | None = None
 ) -> Any:
-    """Call a routine with numbers and bytes; a bytearray comes back as the routine left it.
+    """Call a routine with numbers, bytes and places; a bytearray comes back as the routine left it.
 
     Results are signed integers: one, or a tuple; None if the routine promises none.
     Raises CallError for a fault, a register that was not preserved, or no end.

@@ -1,8 +1,8 @@
 """The processor: Unicorn, which translates ARM64 instructions for whatever CPU this host has.
 
-Its Python bindings are half-typed, and it is kept to this module.  The processor knows registers
-and mapped memory; it runs until the guest asks the kernel for something or does what it must not,
-and says which it was.
+Its Python bindings are half-typed, and it is kept to this module and to ``call``, which runs one
+routine where this runs a process.  The processor knows registers and mapped memory; it runs until
+the guest asks the kernel for something or does what it must not, and says which it was.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -158,30 +158,48 @@ class Cpu:
         return False
 
 
-class Often:
-    """The registers of every system call, without the bindings' detours: most of its time."""
+class Batch:
+    """Some registers, read or written in one go and without the bindings' detours.
 
-    def __init__(self, engine: Uc) -> None:
-        numbers = (*X[:6], X[8], arm64.UC_ARM64_REG_PC)
+    ``values`` are 64-bit words, ``words`` of them for each register, in its order.
+    """
+
+    def __init__(self, engine: Uc, numbers: Sequence[int], words: int = 1) -> None:
         self._engine = engine._uch  # pyright: ignore[reportPrivateUsage]
         self._count = len(numbers)
         self._numbers = (ctypes.c_int32 * self._count)(*numbers)
-        self._values = (ctypes.c_uint64 * self._count)()
-        start = ctypes.addressof(self._values)
-        places = (ctypes.c_void_p * self._count)(*range(start, start + 8 * self._count, 8))
-        self._places = ctypes.cast(places, ctypes.POINTER(ctypes.c_void_p))
-        self._result = ctypes.c_uint64()
-        self._result_place = ctypes.c_void_p(ctypes.addressof(self._result))
+        self.values = (ctypes.c_uint64 * (self._count * words))()
+        start = ctypes.addressof(self.values)
+        places = range(start, start + 8 * words * self._count, 8 * words)
+        self._places = ctypes.cast(
+            (ctypes.c_void_p * self._count)(*places), ctypes.POINTER(ctypes.c_void_p)
+        )
+
+    def read(self) -> None:
+        """Let ``values`` be what the registers hold."""
+        uclib.uc_reg_read_batch(self._engine, self._numbers, self._places, self._count)
+
+    def write(self) -> None:
+        """Let the registers hold ``values``."""
+        uclib.uc_reg_write_batch(self._engine, self._numbers, self._places, self._count)
+
+
+class Often:
+    """The registers of every system call: most of its time."""
+
+    def __init__(self, engine: Uc) -> None:
+        self._registers = Batch(engine, (*X[:6], X[8], arm64.UC_ARM64_REG_PC))
+        self._result = Batch(engine, X[:1])
 
     def read(self) -> int:
         """All of them; the result is pc."""
-        uclib.uc_reg_read_batch(self._engine, self._numbers, self._places, self._count)
-        return self._values[self._count - 1]
+        self._registers.read()
+        return self._registers.values[7]
 
     def call(self) -> tuple[int, tuple[int, ...]]:
-        return self._values[6], tuple(self._values[:6])
+        return self._registers.values[6], tuple(self._registers.values[:6])
 
     def write(self, result: int) -> None:
         """Into x0."""
-        self._result.value = result
-        uclib.uc_reg_write(self._engine, X[0], self._result_place)
+        self._result.values[0] = result
+        self._result.write()
