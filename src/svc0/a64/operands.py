@@ -49,6 +49,10 @@ Fields = dict[str, int]
 R = TypeVar("R", W, X)
 
 
+class Word(IntEnum):
+    """A number that the manual's assembly language has a word for."""
+
+
 class Operand:
     """One place in a form; ``syntax`` is how the manual writes it."""
 
@@ -98,7 +102,7 @@ def listed(items: Iterable[str]) -> str:
 
 def show(value: object) -> str:
     """An operand as the manual's assembly language writes it."""
-    if isinstance(value, Condition):
+    if isinstance(value, Word):
         return value.name
     if isinstance(value, bool | int):
         return f"#{int(value)}"
@@ -417,7 +421,7 @@ class MoveShift(Operand):
 # --- conditions ---------------------------------------------------------------
 
 
-class Condition(IntEnum):
+class Condition(Word):
     """What ``cmp(n, m)`` may have found: unsigned hs, lo, hi, ls; signed ge, lt, gt, le."""
 
     eq = 0
@@ -473,7 +477,7 @@ class When(Operand):
 # --- prefetching ----------------------------------------------------------------
 
 
-class Prefetch(IntEnum):
+class Prefetch(Word):
     """What will be wanted: data to load (pld), instructions (pli), data to store (pst); how near, for how long."""
 
     pldl1keep = 0
@@ -508,9 +512,6 @@ class Wanted(Operand):
         if not 0 <= value < 32:
             raise self.refuse("a Prefetch, or 0 to 31,", value)
         return {"Rt": value}
-
-    def show(self, value: int) -> str:
-        return value.name if isinstance(value, Prefetch) else show(value)
 
     def examples(self, random: Random) -> Iterator[object]:
         while True:

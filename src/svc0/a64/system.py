@@ -7,12 +7,11 @@ signature (autiasp).  Signing one by hand loses it, as far as a contract can tel
 from __future__ import annotations
 
 from collections.abc import Iterator
-from enum import IntEnum
 from random import Random
 
 from . import parts
 from .mnemonic import Form, Mnemonic
-from .operands import Fields, General, Number, Operand, listed
+from .operands import Fields, General, Number, Operand, Word, listed
 from .registers import SP, ZR, X, x16, x17, x30
 
 # fmt: off
@@ -118,7 +117,7 @@ pacga = SignAny("pacga")
 # --- barriers --------------------------------------------------------------------------
 
 
-class Barrier(IntEnum):
+class Barrier(Word):
     """How far a barrier reaches (osh, nsh, ish, sy), and what it is about: loads (ld), stores (st), or both."""
 
     oshld = 1
@@ -145,9 +144,6 @@ class Reach(Operand):
 
     def fields(self, value: Barrier) -> Fields:
         return {"CRm4": value}
-
-    def show(self, value: Barrier) -> str:
-        return value.name
 
     def examples(self, random: Random) -> Iterator[object]:
         while True:
@@ -182,7 +178,7 @@ cfinv = Alone("cfinv", "000 0100 0000 000", reads=parts.FLAGS, writes=parts.FLAG
 # --- system registers --------------------------------------------------------------------
 
 
-class SystemRegister(IntEnum):
+class SystemRegister(Word):
     """What user mode may read, and some of it write: o0, op1, CRn, CRm and op2, as in the manual."""
 
     nzcv = 0b1_011_0100_0010_000
@@ -231,9 +227,6 @@ class System(Operand):
             random = value in (SystemRegister.rndr, SystemRegister.rndrrs)
             return parts.FLAGS if random else parts.NOTHING
         return parts.FLAGS if value == SystemRegister.nzcv else parts.NOTHING
-
-    def show(self, value: SystemRegister) -> str:
-        return value.name
 
     def examples(self, random: Random) -> Iterator[object]:
         while True:
