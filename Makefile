@@ -23,7 +23,7 @@ serve: $(VENV)/.serve
 
 # The last line of this is pytest's own summary.
 test: $(VENV)/.test setup
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check

@@ -16,15 +16,24 @@ from tests.model import site
 def chosen_machines(config: pytest.Config) -> list[str]:
     """Those of --machines, or those that are there."""
     given: str | None = config.getoption("--machines")
-    names = given.split(",") if given else machines_here()
+    names = given.split(",") if given else ["kernel", *machines_here()]
     unknown = [name for name in names if name not in MACHINES]
     if unknown:
         raise pytest.UsageError(f"--machines knows {', '.join(MACHINES)}; not {', '.join(unknown)}")
     return names
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of one machine in one process, which starts it once."""
+    for item in items:
+        called = getattr(item, "callspec", None)
+        machine = called.params.get("server") if called else None
+        if machine:
+            item.add_marker(pytest.mark.xdist_group(machine))
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what asks for a server once for each machine."""
+    """Run what asks for a server once for each machine; the slowest is first."""
     if "server" in metafunc.fixturenames:
         names = chosen_machines(metafunc.config)
         metafunc.parametrize("server", names, indirect=True, scope="session")

@@ -29,7 +29,7 @@ from tests.model.conversation import Conversation, End, converse
 from tests.model.site import Directory, whole_seconds
 
 AT_ONCE: Final = 100
-AT_ONCE_THROUGH_QEMU: Final = 8
+AT_ONCE_THROUGH_QEMU: Final = 2
 """Connections that qemu's own network lets through to a kernel of its own; more get lost in it."""
 PATIENCE_SECONDS: Final = 120
 TABLE: Final = Path("/proc/net/tcp")

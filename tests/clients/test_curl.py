@@ -118,7 +118,9 @@ def test_is_told_the_whole_when_it_asks_for_several_ranges(curl: Curl) -> None:
 def test_asks_only_for_what_it_does_not_have(curl: Curl, tmp_path: Path) -> None:
     saved = str(tmp_path / "etag")
     assert curl("--etag-save", saved).statuses == [200]
-    assert Path(saved).read_text().strip() == TAG
+    changed, size = Path(saved).read_text().strip().strip('"').split("-")
+    ours, our_size = TAG.strip('"').split("-")
+    assert (int(changed, 16) // 10**9, size) == (int(ours, 16) // 10**9, our_size)
     again = curl("--etag-compare", saved)
     assert (again.statuses, again.body) == ([304], b"")
     assert again.field("Content-Length") is None
