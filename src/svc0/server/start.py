@@ -25,11 +25,9 @@ from .address import write_address
 from .listeners import BAD_ADDRESS, LISTENING, Listening, is_ipv6, open_listeners
 from .options import OPTIONS, WORKERS_MAX, Options, read_options
 from .supervisor import supervise
-from .terminal import append, append_name, append_number, append_reason, end_line, say
+from .terminal import FAILURE, append, append_name, append_number, append_reason, end_line, say
 
 IGNORE = Data(SIG_IGN.to_bytes(8, "little") + bytes(24))
-FAILURE = 1
-
 CPUS_MAX = 8192
 """CPUs that are counted: as many as the largest kernels are built for."""
 

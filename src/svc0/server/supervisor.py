@@ -30,7 +30,7 @@ from svc0.kernel.structs import SignalInfo, Timespec
 
 from .listeners import LISTENING, Listening
 from .options import WORKERS_MAX
-from .terminal import append_number, append_reason, end_line, say
+from .terminal import FAILURE, append_number, append_reason, end_line, say
 from .worker import run_worker
 from .workspace import WORKSPACE
 
@@ -64,7 +64,7 @@ def signal_set(*numbers: int) -> Data:
 
 ALL_SIGNALS = signal_set(SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGCHLD)
 PAUSE = Data((0).to_bytes(8, "little") + (100_000_000).to_bytes(8, "little"))
-"""How long to wait before a worker that failed is started anew: 0.1 s."""
+"""How long to wait before a worker that failed, or could not be started, is started anew: 0.1 s."""
 
 assert len(PAUSE) == Timespec.size
 
@@ -120,14 +120,13 @@ SIGNAL = Bss(SignalInfo.size)
 @routine
 def give_up(error: x0) -> Never:
     """Say why there can be no workers, and end."""
-    with frame(x19):
-        mov(x19, x0)
-        say("svc0: cannot start workers: ")
-        mov(x0, x19)
-        bl(append_reason)
-        bl(end_line)
-        mov(w0, 1)
-        calls.exit_group()
+    mov(x19, error)
+    say("svc0: cannot start workers: ")
+    mov(x0, x19)
+    bl(append_reason)
+    bl(end_line)
+    mov(w0, FAILURE)
+    calls.exit_group()
 
 
 @routine
@@ -249,9 +248,8 @@ def signal_all(signal: w0) -> None:
 
 @routine
 def reap() -> None:
-    """Take note of every worker that has ended; after one that failed, pause."""
+    """Take note of every worker that has ended; after one that failed, pause before there is a new one."""
     child, status = x19, x20
-    clean = label()
 
     with frame(child, status, room=16) as leave:
         again = here()
@@ -267,16 +265,24 @@ def reap() -> None:
         mov(x0, child)
         bl(forget_child)
         cbz(w0, again)
-        cbz(status.w, clean)
+        cbz(status.w, again)
         mov(x0, child)
         mov(x1, status)
         bl(report)
-        adr(x0, PAUSE)
-        mov(x1, 0)
-        calls.nanosleep()
-
-        here(clean)
+        adr(x9, FAMILY)
+        ldr(w9, [x9, Family.stopping])
+        cbnz(w9, again)
+        bl(pause)
         b(again)
+    ret()
+
+
+@routine
+def pause() -> None:
+    """Wait a moment, so that what fails again and again does not take all there is."""
+    adr(x0, PAUSE)
+    mov(x1, 0)
+    calls.nanosleep()
     ret()
 
 
@@ -339,9 +345,12 @@ def forget_child(child: x0) -> w0:
 
 @routine
 def start_missing() -> None:
-    """Start a worker for every listener that has none."""
+    """Start a worker for every listener that has none; where none at all can be started, end.
+
+    While one cannot, the others go on, and a SIGCHLD to ourselves makes us try again.
+    """
     at, number, family = x19, x20, x21
-    following, failed = label(), label()
+    following, failed, alone = label(), label(), label()
 
     with frame(at, number, family) as leave:
         adr(family, FAMILY)
@@ -368,7 +377,14 @@ def start_missing() -> None:
 
         here(failed)
         ldr(x9, [family, Family.running])
-        cbnz(x9, leave)  # the others go on; the next one to end tries again
+        cbz(x9, alone)
+        bl(pause)
+        calls.getpid()
+        mov(w1, SIGCHLD)
+        calls.kill()
+        b(leave)
+
+        here(alone)
         bl(give_up)
     ret()
 
@@ -424,5 +440,5 @@ def become_worker(number: x0, supervisor: x1) -> Never:
     bl(run_worker)
 
     here(orphan)
-    mov(w0, 1)
+    mov(w0, FAILURE)
     calls.exit_group()

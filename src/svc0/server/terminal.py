@@ -9,6 +9,8 @@ from .text import copy, write_decimal
 
 LINE_MAX = 2048
 STDOUT, STDERR = 1, 2
+FAILURE = 1
+"""The status of a process that could not do what it was started for."""
 
 
 class Line(Struct):

@@ -35,14 +35,15 @@ from svc0.kernel.constants import (
 from svc0.kernel.structs import EpollEvent, Itimerspec, SignalInfo, SocketAddress, Timespec
 
 from .connection import Connection, State
-from .conversation import CLOSE, expire, wake
+from .conversation import CLOSE, expire, set_deadline, wake
 from .dates import write_date
-from .file import find_openat2
+from .file import find_openat2, status_of
 from .log import flush_log
 from .pool import fill_pools, give_connection, take_connection
 from .response import close_file
 from .settings import SETTINGS, Settings
 from .status import STATUSES
+from .terminal import FAILURE
 from .workspace import EVENTS_MAX, Workspace
 
 
@@ -101,7 +102,7 @@ def run_worker(listener: w0, root: w1, worker: x28) -> Never:
     b(again)
 
     here(failed)
-    mov(w0, 1)
+    mov(w0, FAILURE)
     calls.exit_group()
 
 
@@ -166,9 +167,9 @@ def watch_for_input(file: w0, data: x1, worker: x28) -> x0:
 @routine
 def wait(worker: x28) -> x0:
     """Wait for events: how many there are.  Log lines do not wait longer than LOG_PATIENCE."""
-    some, idle = label(), label()
+    some = label()
 
-    with frame() as leave:
+    with frame():
         ldr(w9, [worker, Workspace.log_size])
         cmp(w9, 0)
         mov(w10, LOG_PATIENCE)
@@ -193,7 +194,7 @@ def wait(worker: x28) -> x0:
 def handle_events(count: x0, worker: x28) -> None:
     """Do what each event asks for."""
     event, end, connection = x19, x20, x27
-    own, listener, timer, signals, following = (label() for _ in range(5))
+    own, timer, signals = label(), label(), label()
 
     with frame(event, end, connection) as leave:
         add(event, worker, int(Workspace.events))
@@ -229,7 +230,7 @@ def handle_events(count: x0, worker: x28) -> None:
     ret()
 
 
-assert 1 << 4 == EpollEvent.size
+assert EpollEvent.size == 1 << 4
 assert Own.LISTENER < Own.TIMER < Own.SIGNALS < 16
 
 
@@ -251,12 +252,13 @@ def close_connection(connection: x27, worker: x28) -> None:
 def accept_client(worker: x28) -> None:
     """Take one client from the listener; the next one makes an event of its own.
 
-    An error of the client's connection is the client's; there is always a next one.
+    An error of the client's connection is the client's, and there is always a next one; but
+    without a descriptor for it the event would come again at once, and so for ever.
     """
-    socket, client = x19, x20
-    busy = label()
+    socket, connection = x19, x27
+    failed, busy = label(), label()
 
-    with frame(socket, client, room=16) as leave:
+    with frame(socket, connection, room=16) as leave:
         mov(w9, SocketAddress.size)
         mov(x2, sp)
         str_(w9, [x2])
@@ -264,28 +266,64 @@ def accept_client(worker: x28) -> None:
         add(x1, worker, int(Workspace.peer))
         mov(w3, SOCK_NONBLOCK | SOCK_CLOEXEC)
         calls.accept4()
-        tbnz(x0, 63, leave)
+        tbnz(x0, 63, failed)
         mov(socket, x0)
         bl(take_connection)
         cbz(x0, busy)
-        mov(client, x0)
-        str_(socket.w, [client, Connection.socket])
+        mov(connection, x0)
+        str_(socket.w, [connection, Connection.socket])
         for at in range(0, SocketAddress.size, 4):
             ldr(w9, [worker, int(Workspace.peer) + at])
-            str_(w9, [client, int(Connection.peer) + at])
-        adr(x9, SETTINGS)
-        ldr(w9, [x9, Settings.idle_seconds])
-        ldr(x10, [worker, Workspace.ticks])
-        add(x9, x9, x10)
-        str_(x9, [client, Connection.deadline])
+            str_(w9, [connection, int(Connection.peer) + at])
+        set_deadline(connection, worker, Settings.idle_seconds)
         mov(w0, socket.w)
-        mov(x1, client)
+        mov(x1, connection)
         bl(watch_for_input)
+        tbz(x0, 63, leave)
+        bl(close_connection)
+        b(leave)
+
+        here(failed)
+        bl(status_of)
+        cmp(w0, 503)
+        b.ne(leave)
+        mov(w9, 1)
+        str_(w9, [worker, Workspace.deaf])
+        bl(ignore_listener)
         b(leave)
 
         here(busy)
         mov(w0, socket.w)
         bl(turn_away)
+    ret()
+
+
+@routine
+def ignore_listener(worker: x28) -> None:
+    """Take no more clients: they wait in the listener's queue."""
+    ldr(w0, [worker, Workspace.epoll])
+    mov(w1, EPOLL_CTL_DEL)
+    ldr(w2, [worker, Workspace.listener])
+    mov(x3, 0)
+    calls.epoll_ctl()
+    ret()
+
+
+@routine
+def hear_listener(worker: x28) -> None:
+    """If the listener was ignored for want of descriptors, hear it again."""
+    hearing = label()
+
+    ldr(w9, [worker, Workspace.deaf])
+    cbz(w9, hearing)
+    with frame() as leave:
+        ldr(w0, [worker, Workspace.listener])
+        mov(x1, Own.LISTENER)
+        bl(watch_for_input)
+        tbnz(x0, 63, leave)
+        str_(wzr, [worker, Workspace.deaf])
+
+    here(hearing)
     ret()
 
 
@@ -326,11 +364,8 @@ def take_time(worker: x28) -> None:
 
 @routine
 def tick(worker: x28) -> None:
-    """A second or more has passed: the date, the deadlines and the log."""
-    client, end, connection = x19, x20, x27
-    quiet = label()
-
-    with frame(client, end, connection, room=16) as leave:
+    """A second or more has passed: the date, the log, the listener and the deadlines."""
+    with frame(room=16) as leave:
         ldr(w0, [worker, Workspace.timer])
         mov(x1, sp)
         mov(x2, 8)
@@ -343,7 +378,18 @@ def tick(worker: x28) -> None:
         str_(x10, [worker, Workspace.ticks])
         bl(take_time)
         bl(flush_log)
+        bl(hear_listener)
+        bl(expire_late)
+    ret()
 
+
+@routine
+def expire_late(worker: x28) -> None:
+    """End what took too long.  Each has at least its seconds, since the first of them had begun."""
+    connection, end = x27, x19
+    quiet = label()
+
+    with frame(connection, end) as leave:
         ldr(connection, [worker, Workspace.connections])
         ldr(end, [worker, Workspace.fresh_connections])
 
@@ -375,11 +421,11 @@ assert State.FREE == 0
 
 @routine
 def begin_to_stop(worker: x28) -> None:
-    """SIGTERM: take no more clients, let the idle go, and finish what is in flight; a second one ends at once."""
-    connection, end = x27, x19
-    at_once, quiet = label(), label()
+    """SIGTERM: take no more clients, let the idle go, and finish what is in flight.
 
-    with frame(connection, end, room=SignalInfo.size) as leave:
+    A second one says nothing new: it may come of whoever stops all processes of a service.
+    """
+    with frame(room=SignalInfo.size) as leave:
         ldr(w0, [worker, Workspace.signals])
         mov(x1, sp)
         mov(x2, SignalInfo.size)
@@ -387,20 +433,27 @@ def begin_to_stop(worker: x28) -> None:
         cmp(x0, SignalInfo.size)
         b.ne(leave)
         ldr(w9, [worker, Workspace.stopping])
-        cbnz(w9, at_once)
+        cbnz(w9, leave)
         mov(w9, 1)
         str_(w9, [worker, Workspace.stopping])
+        str_(wzr, [worker, Workspace.deaf])
         adr(x9, SETTINGS)
         ldr(w9, [x9, Settings.stop_seconds])
         ldr(x10, [worker, Workspace.ticks])
         add(x9, x9, x10)
         str_(x9, [worker, Workspace.stop_tick])
-        ldr(w0, [worker, Workspace.epoll])
-        mov(w1, EPOLL_CTL_DEL)
-        ldr(w2, [worker, Workspace.listener])
-        mov(x3, 0)
-        calls.epoll_ctl()
+        bl(ignore_listener)
+        bl(close_idle)
+    ret()
 
+
+@routine
+def close_idle(worker: x28) -> None:
+    """Close every connection that waits for a request of which no byte has come."""
+    connection, end = x27, x19
+    quiet = label()
+
+    with frame(connection, end) as leave:
         ldr(connection, [worker, Workspace.connections])
         ldr(end, [worker, Workspace.fresh_connections])
 
@@ -417,9 +470,6 @@ def begin_to_stop(worker: x28) -> None:
         here(quiet)
         add(connection, connection, Connection.size)
         b(again)
-
-        here(at_once)
-        str_(xzr, [worker, Workspace.stop_tick])
     ret()
 
 
