@@ -7,6 +7,7 @@ reference itself must say is in tests/model/ and in tests/data/hostile/.
 from __future__ import annotations
 
 import os
+import stat
 import time
 from pathlib import Path
 from typing import Final
@@ -503,12 +504,19 @@ def test_what_may_not_be_opened(server: Server, tmp_path: Path) -> None:
     )
     site.write(root, tmp_path / "site")
     paths = [b"/shut.txt", b"/index/", b"/index", b"/directory/x.txt", b"/directory/nowhere"]
+    paths += [b"/directory", b"/directory?q"]
     trials = [drive.whole(path.decode(), ask(path)) for path in [*paths, b"/directory/", b"/"]]
     try:
         with start(tmp_path / "site", server.machine) as other:
             drive.agree(other, trials, root)
     finally:
         (tmp_path / "site" / "directory").chmod(0o755)  # so that it can be removed
+
+
+def test_a_socket_is_no_file(server: Server, tmp_path: Path) -> None:
+    os.mknod(tmp_path / "socket", stat.S_IFSOCK | 0o600)
+    with start(tmp_path, server.machine) as other:
+        drive.agree(other, [drive.whole("socket", ask(b"/socket"))], site.read(tmp_path))
 
 
 def test_every_status_is_asked_for() -> None:

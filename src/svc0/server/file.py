@@ -26,7 +26,11 @@ from svc0.kernel.structs import OpenHow
 from .workspace import Workspace
 
 OPEN_FLAGS = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_NOFOLLOW
-WALK_FLAGS = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+"""To read what is there, without waiting for a FIFO or being given a terminal."""
+
+FIND_FLAGS = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+"""To know that a directory is there, or to go on from it, also if it may not be read."""
+
 RESOLVE = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS
 
 TRIES_MAX = 8
@@ -36,12 +40,12 @@ HERE = Data(b".\0")
 
 
 @routine
-def open_beneath(path: x0, extra: w1, worker: x28) -> x0:
+def open_beneath(path: x0, flags: w1, worker: x28) -> x0:
     """Open what a path (ends with NUL, relative, without dots) names below the root.
 
-    ``extra`` are flags besides: O_DIRECTORY or 0.  Leaves a descriptor, or -errno.
+    ``flags`` are OPEN_FLAGS or FIND_FLAGS.  Leaves a descriptor, or -errno.
     """
-    name, tries, more = x19, x20, x21
+    name, tries, how = x19, x20, x21
     walk, again = label(), label()
 
     ldrb(w9, [path])
@@ -49,19 +53,17 @@ def open_beneath(path: x0, extra: w1, worker: x28) -> x0:
     cmp(w9, 0)
     csel(path, x10, path, Condition.eq)
 
-    with frame(name, tries, more, room=OpenHow.size) as leave:
+    with frame(name, tries, how, room=OpenHow.size) as leave:
         ldr(w9, [worker, Workspace.no_openat2])
         cbnz(w9, walk)
         mov(name, path)
-        mov(more.w, extra)
+        mov(how.w, flags)
         mov(tries, TRIES_MAX)
 
         here(again)
-        mov(w9, OPEN_FLAGS)
-        orr(w9, w9, more.w)
         mov(x10, RESOLVE)
         mov(x11, sp)
-        str_(x9, [x11, OpenHow.flags])
+        str_(how, [x11, OpenHow.flags])
         str_(xzr, [x11, OpenHow.mode])
         str_(x10, [x11, OpenHow.resolve])
         ldr(w0, [worker, Workspace.root])
@@ -81,14 +83,14 @@ def open_beneath(path: x0, extra: w1, worker: x28) -> x0:
 
 
 @routine
-def walk_beneath(path: x0, extra: w1, worker: x28) -> x0:
+def walk_beneath(path: x0, flags: w1, worker: x28) -> x0:
     """What ``open_beneath`` does, one component at a time; the path is written to, and put right again."""
-    name, at, slash, more, result = x19, x20, x21, x22, x23
+    name, at, slash, how, result = x19, x20, x21, x22, x23
     found, ends, last, close_it, failed = label(), label(), label(), label(), label()
 
-    with frame(name, at, slash, more, result) as leave:
+    with frame(name, at, slash, how, result) as leave:
         mov(name, path)
-        mov(more.w, extra)
+        mov(how.w, flags)
         ldr(at.w, [worker, Workspace.root])
 
         again = here()
@@ -106,7 +108,7 @@ def walk_beneath(path: x0, extra: w1, worker: x28) -> x0:
         strb(wzr, [slash])
         mov(w0, at.w)
         mov(x1, name)
-        mov(w2, WALK_FLAGS)
+        mov(w2, FIND_FLAGS)
         mov(w3, 0)
         calls.openat()
         mov(w9, ord("/"))
@@ -119,8 +121,7 @@ def walk_beneath(path: x0, extra: w1, worker: x28) -> x0:
         mov(slash, 0)
         mov(w0, at.w)
         mov(x1, name)
-        mov(w2, OPEN_FLAGS)
-        orr(w2, w2, more.w)
+        mov(w2, how.w)
         mov(w3, 0)
         calls.openat()
         mov(result, x0)
@@ -150,7 +151,7 @@ def find_openat2(worker: x28) -> None:
     with frame() as leave:
         str_(wzr, [worker, Workspace.no_openat2])
         adr(x0, HERE)
-        mov(w1, O_DIRECTORY)
+        mov(w1, FIND_FLAGS)
         bl(open_beneath)
         tbnz(x0, 63, missing)
         calls.close()
@@ -164,15 +165,16 @@ def find_openat2(worker: x28) -> None:
 
 @routine
 def status_of(error: x0) -> w0:
-    """The status that a failure (-errno) to open or to look at a file becomes.
+    """The status that a failure (-errno) to open or to look at a file becomes; 503: there is no room now.
 
     >>> status_of(-Errno.ENOENT), status_of(-Errno.EACCES), status_of(-Errno.EIO)
     (404, 403, 500)
     """
+    nothing = Errno.ENOENT, Errno.ENOTDIR, Errno.ELOOP, Errno.EXDEV, Errno.ENAMETOOLONG
     statuses = {
-        404: (Errno.ENOENT, Errno.ENOTDIR, Errno.ELOOP, Errno.EXDEV, Errno.ENAMETOOLONG),
+        404: (*nothing, Errno.ENXIO, Errno.ENODEV),  # a socket, a device without its driver
         403: (Errno.EACCES, Errno.EPERM),
-        503: (Errno.EMFILE, Errno.ENFILE, Errno.ENOMEM),
+        503: (Errno.EMFILE, Errno.ENFILE, Errno.ENOMEM, Errno.ENOBUFS),
     }
     for status, errors in statuses.items():
         other = label()

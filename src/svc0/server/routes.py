@@ -10,13 +10,13 @@ fields; nothing is sent yet.
 
 from svc0.a64 import *
 from svc0.kernel import calls
-from svc0.kernel.constants import O_DIRECTORY, S_IFDIR, S_IFMT, S_IFREG
+from svc0.kernel.constants import S_IFDIR, S_IFMT, S_IFREG
 from svc0.kernel.errors import Errno
 
 from .conditional import evaluate
 from .conditions import write_etag
 from .connection import NO_FILE, Buffer, Connection
-from .file import open_beneath, status_of
+from .file import FIND_FLAGS, OPEN_FLAGS, open_beneath, status_of
 from .macros import point, put
 from .methods import Method
 from .mime import content_type
@@ -80,7 +80,7 @@ def show(connection: x27, worker: x28) -> None:
         mov(x1, size)
         bl(add_index)
         mov(x0, path)
-        mov(w1, 0)
+        mov(w1, OPEN_FLAGS)
         bl(open_beneath)
         tbnz(x0, 63, missing)
         str_(w0, [worker, Workspace.file])
@@ -184,30 +184,39 @@ def add_index(path: x0, size: x1) -> None:
 
 @routine
 def why_missing(path: x0, size: x1, error: x2, worker: x28) -> w0:
-    """The status for a path that could not be opened (-errno): 403 for a directory that has no index."""
-    name, length, why = x19, x20, x21
+    """The status for a path that could not be opened (-errno); a directory that is there has its own.
+
+    With a slash it has no index: 403.  Without, it may not be read, but asked for with a slash: 301.
+    """
+    name, length, why, status = x19, x20, x21, w22
     plain = label()
 
-    with frame(name, length, why) as leave:
+    with frame(name, length, why, status.x) as leave:
         mov(name, path)
         mov(length, size)
         mov(why, error)
         bl(ends_with_slash)
-        cbz(w0, plain)
-        cmn(why, Errno.ENOENT)
+        mov(w9, 403)
+        mov(w10, 301)
+        mov(x11, -Errno.ENOENT)
+        mov(x12, -Errno.EACCES)
+        cmp(w0, 0)
+        csel(status, w9, w10, Condition.ne)
+        csel(x11, x11, x12, Condition.ne)
+        cmp(why, x11)
         b.ne(plain)
 
         # Is the directory there? Its path without the slash and without index.html:
-        subs(x9, length, 1)
+        mov(w9, w0)
+        subs(x9, length, x9)
         csel(x9, x9, xzr, Condition.pl)
         strb(wzr, [name, x9])
         mov(x0, name)
-        mov(w1, O_DIRECTORY)
+        mov(w1, FIND_FLAGS)
         bl(open_beneath)
-        mov(why, x0)
         tbnz(x0, 63, plain)
         calls.close()
-        mov(w0, 403)
+        mov(w0, status)
         b(leave)
 
         here(plain)
