@@ -449,9 +449,9 @@ def begin_to_stop(worker: x28) -> None:
 
 @routine
 def close_idle(worker: x28) -> None:
-    """Close every connection that waits for a request of which no byte has come."""
+    """Close every connection that waits for a request; one that never asked has a moment more."""
     connection, end = x27, x19
-    quiet = label()
+    over, fresh, quiet = label(), label(), label()
 
     with frame(connection, end) as leave:
         ldr(connection, [worker, Workspace.connections])
@@ -460,16 +460,39 @@ def close_idle(worker: x28) -> None:
         again = here()
         cmp(connection, end)
         b.hs(leave)
-        ldrb(w9, [connection, Connection.state])
-        cmp(w9, State.HEAD)
-        b.ne(quiet)
-        ldr(x9, [connection, Connection.buffer])
-        cbnz(x9, quiet)
+        bl(is_idle)
+        cbz(w0, quiet)
+        bl(wake)  # its next request may be there already
+        cmp(x0, CLOSE)
+        b.eq(over)
+        bl(is_idle)
+        cbz(w0, quiet)
+        ldr(w9, [connection, Connection.served])
+        cbz(w9, fresh)
+
+        here(over)
         bl(close_connection)
+        b(quiet)
+
+        here(fresh)  # its first request is on its way, or it never comes
+        ldr(x9, [worker, Workspace.ticks])
+        add(x9, x9, 1)
+        str_(x9, [connection, Connection.deadline])
 
         here(quiet)
         add(connection, connection, Connection.size)
         b(again)
+    ret()
+
+
+@routine
+def is_idle(connection: x27) -> w0:
+    """1 if a connection waits for a request of which no byte has come, else 0."""
+    ldr(x9, [connection, Connection.buffer])
+    ldrb(w10, [connection, Connection.state])
+    cmp(x9, 0)
+    ccmp(w10, State.HEAD, 0, Condition.eq)
+    cset(w0, Condition.eq)
     ret()
 
 
