@@ -72,6 +72,7 @@ FIELD_ORDER: Final = [
     b"Date",
     b"Content-Type",
     b"Content-Length",
+    b"Vary",
     b"Last-Modified",
     b"ETag",
     b"Accept-Ranges",
@@ -144,7 +145,8 @@ def error(status: int, now: int, request: Request | None, **fields: bytes) -> An
             f"<h1>{title}</h1><p>{SENTENCE}</p></html>\n"
         )
     named = {name.replace("_", "-").encode(): value for name, value in fields.items()}
-    made = answer(status, now, fields={b"Content-Type": kind, **named}, body=body.encode())
+    always = {b"Content-Type": kind, b"Vary": b"Accept"}
+    made = answer(status, now, fields={**always, **named}, body=body.encode())
     return replace(made, has_sentence=True)
 
 

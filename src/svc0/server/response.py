@@ -225,6 +225,7 @@ def refuse(status: w0, connection: x27, worker: x28) -> None:
         mov(x1, size)
         bl(write_decimal)
         mov(out, x0)
+        put(out, b"\r\nVary: Accept")  # another client may get the other form
 
         here(bare)
         mov(x0, out)
