@@ -40,7 +40,7 @@ def complaints(body: Callable[..., Any]) -> str:
 class Point(Struct):
     x: u32
     y: u64
-    name: u8 = array(16)
+    title: u8 = array(16)
 
 
 class Bits(IntFlag):
@@ -443,7 +443,7 @@ def stack_by_mov(a: x0) -> None:
 
 @says(r"and sp, x0, #0xfffffffffffffff0: " + STACK)
 def stack_by_and(a: x0) -> None:
-    and_(sp, a, ~15)
+    and_(sp, a, ~15)  # pyright: ignore[reportCallIssue, reportArgumentType]
     ret()
 
 
@@ -629,7 +629,7 @@ def jump_to_nowhere(a: x9) -> None:
     br(a)
 
 
-@says(r"br x9: label case must begin with bti\.j\(\)")
+@says(r"br x9: goes to case, which must begin with bti\.j\(\)")
 def jump_without_a_pad(a: x9) -> None:
     case = label()
     br(a, case)
@@ -826,9 +826,9 @@ def table(a: x0) -> x0:
 @routine
 def bytes_of_an_array(a: x0) -> x0:
     """An array of bytes is read as it suits."""
-    ldr(x9, [a, Point.name])
-    ldrb(w10, [a, Point.name])
-    ldr(v0.q, [a, Point.name])
+    ldr(x9, [a, Point.title])
+    ldrb(w10, [a, Point.title])
+    ldr(v0.q, [a, Point.title])
     add(x0, x9, x10)
     ret()
 

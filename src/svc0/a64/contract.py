@@ -75,7 +75,7 @@ def labels_missing(page: Listing) -> list[str]:
 def pads_missing(page: Listing) -> list[str]:
     """Complaints about labels that an indirect branch goes to, and that have no landing pad (BTI)."""
     return [
-        complaint(page, n, f"label {to} must begin with bti.j()")
+        complaint(page, n, f"goes to {to}, which must begin with bti.j()")
         for n, instruction in enumerate(page.instructions)
         for to in instruction.also
         if to.index is not None and page.instructions[to.index].name not in ("bti j", "bti jc")

@@ -13,14 +13,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 from . import parts
 from .encoding import Diagram
 from .errors import AssemblyError, EncodingError
 from .listing import Instruction, listing, where
 from .operands import Fields, Operand, To, show
-from .places import Label, Place
+from .places import Label, Place, name_places
 from .registers import x30
 
 MNEMONICS: dict[str, Mnemonic] = {}
@@ -189,6 +189,8 @@ class Mnemonic:
             writes |= operand.writes(value)
             if isinstance(operand, To):
                 to = operand.place(value)
+                if not to.name:
+                    name_places([cast("Place", to)], page.routine.body.__globals__)
         if to is None:
             self.encodes(row, fields, values)
         clobbers = effect.clobbers

@@ -6,7 +6,7 @@ A label is a place in a routine; data are constants, laid out read-only; a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 __all__ = ["Bss", "Data", "Label", "Offsets", "Place"]
 
@@ -18,6 +18,16 @@ class Place:
 
     def __repr__(self) -> str:
         return self.name or "a place"
+
+
+def name_places(places: Iterable[Place], names: Mapping[str, object]) -> None:
+    """Call what has no name what a module calls it."""
+    nameless = [place for place in places if not place.name]
+    for place in nameless:
+        place.name = next((name for name, value in names.items() if value is place), "")
+    for place in nameless:
+        if isinstance(place, Offsets):
+            name_places(place.places, names)
 
 
 class Label:

@@ -7,7 +7,8 @@
 ``Connection.received`` is a ``u64`` whose value is 8, so ``[conn,
 Connection.received]`` is an address, and ``ldr`` of the wrong width is refused.
 A field may be another struct (``request: Request``; then ``Connection.request.method``
-is an offset too), an array (``head: u8 = array(4096)``), a set of flags
+is an offset too), an array (``head: u8 = array(4096)``, of which ``Connection.head[9]`` is
+one; of structs, too), a set of flags
 (``wants: u8 = flags(Wants)``), or lie where a kernel says (``size: u64 = at(48)``).
 """
 
@@ -16,7 +17,7 @@ from __future__ import annotations
 import inspect
 import sys
 from enum import IntFlag
-from typing import Any
+from typing import Any, Self, TypeVar
 
 __all__ = [
     "Field",
@@ -51,6 +52,15 @@ class Field(int):
     def __repr__(self) -> str:
         return self.name
 
+    def __getitem__(self, index: int) -> Self:
+        """One of an array: ``Line.points[2]``."""
+        if not 0 <= index < self.count:
+            raise IndexError(f"{self.name} has {self.count}, and no [{index}]")
+        each = self.size // self.count
+        one = moved(self, index * each, f"{self.name}[{index}]")
+        one.count, one.size = 1, each
+        return one
+
 
 class u8(Field):
     width = 1
@@ -76,7 +86,10 @@ class i64(Field):
     width = 8
 
 
-def moved(field: Field, by: int, name: str) -> Field:
+F = TypeVar("F", bound=Field)
+
+
+def moved(field: F, by: int, name: str) -> F:
     """The same field, counted from another start."""
     other = type(field)(int(field) + by)
     other.name, other.count, other.size = name, field.count, field.size
@@ -157,6 +170,9 @@ class Struct(Field):
     @classmethod
     def _lay(cls, name: str, kind: type[Any], placing: Placing, end: int) -> Field:
         """Put one field at its offset, at or after the end of the one before."""
+        of_ours = isinstance(kind, type) and issubclass(kind, Field)  # pyright: ignore[reportUnnecessaryIsInstance]
+        assert of_ours, f"{cls.__name__}.{name}: u8 to u64, i32, i64 or a Struct fits, not {kind}"
+        assert placing.count > 0, f"{cls.__name__}.{name}: an array of {placing.count} is nothing"
         nested = issubclass(kind, Struct)
         width = kind.size if nested else kind.width
         unit = kind.alignment if nested else width

@@ -51,7 +51,6 @@ Listings: TypeAlias = dict[Routine, Listing]
 Addresses: TypeAlias = Mapping[Place, int]
 
 CALL_LANDINGS = ("bti c", "bti jc", "paciasp")
-JUMP_LANDINGS = ("bti j", "bti jc")
 
 
 @dataclass(frozen=True)
@@ -151,7 +150,6 @@ def lay_out(
     variables = sorted((p for p in places if isinstance(p, Bss)), key=len)
     refuse(
         [what for page in listings.values() for what in check(page)]
-        + [what for page in listings.values() for what in jumps_without_landing(page)]
         + calls_without_landing(listings, places)
         + too_aligned([*constants, *variables])
     )
@@ -241,18 +239,6 @@ def calls_without_landing(listings: Listings, places: Iterable[Place]) -> list[s
         f"so it must begin with bti.c() or a frame()"
         for r, page in listings.items()
         if r in by_address and page.instructions and page.instructions[0].name not in CALL_LANDINGS
-    ]
-
-
-def jumps_without_landing(page: Listing) -> list[str]:
-    """Complaints about labels that an indirect branch goes to, without the pad for jumps."""
-    code = page.instructions
-    return [
-        f"{page.routine.at(i.line)}: {i.text}: goes to {label}, which must begin with bti.j()"
-        for i in code
-        for label in i.also
-        for landing in code[label.index or 0 :][:1]
-        if landing.name not in JUMP_LANDINGS
     ]
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import IntFlag
 from struct import pack
-from typing import Any, Final
+from typing import Final
 
 from svc0.a64 import Field, Routine, Struct
 
@@ -89,10 +89,9 @@ class Types:
 
     def field(self, field: Field) -> int:
         """The type of a field: a struct, flags or a number, perhaps many of them."""
-        inner: Any = vars(field).get("kind")
         number = type(field).__name__
-        if inner is not None:
-            one = self.struct(inner)
+        if isinstance(field, Struct):
+            one = self.struct(type(field))
         elif field.values is not None:
             one = self.flags(field.values, number)
         else:
