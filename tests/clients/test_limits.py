@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from svc0.server.limits import INPUT_MAX
 from tests.clients.raw import GET, PATIENCE, SMALL, Client, children, connections, eventually
 from tests.clients.server import Server, machines_here, start
 from tests.clients.wire import split
@@ -38,7 +39,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", params=MACHINES)
 def hasty(request: pytest.FixtureRequest, site: Path) -> Iterator[Server]:
     """A server that waits for a second, for whatever it waits for."""
-    seconds = dict.fromkeys(("head_seconds", "body_seconds", "idle_seconds", "send_seconds"), 1)
+    names = "head_seconds", "body_seconds", "idle_seconds", "send_seconds"
+    seconds: dict[str, str | int] = dict.fromkeys(names, 1)
     with start(site, request.param, ALONE, seconds) as server:
         yield server
 
@@ -157,6 +159,32 @@ def test_the_last_request_of_a_connection_is_told(machine: str, site: Path) -> N
                     answers = [client.ask() for _ in range(3)]
                     assert not client.rest()
             assert [answer.value(b"Connection") for answer in answers] == [b"", b"", b"close"]
+
+
+def padded(target: str, size: int) -> bytes:
+    """A request of so many bytes."""
+    begin = f"GET {target} HTTP/1.1\r\nHost: here\r\nX-Padding: ".encode()
+    return begin.ljust(size - len(b"\r\n\r\n"), b"x") + b"\r\n\r\n"
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_the_last_answer_is_read_whole_by_who_asked_for_more(machine: str, tmp_path: Path) -> None:
+    """No reset destroys it, though a second room full of requests waits in the kernel."""
+    fit = 12
+    assert INPUT_MAX % fit == 0
+    (tmp_path / "file").write_bytes(bytes(600_000))
+    with (
+        start(tmp_path, machine, ALONE, {"requests": fit}) as server,
+        Client(server, room=SMALL) as client,
+    ):
+        requests = [padded("/nothing", INPUT_MAX // fit)] * (fit - 1)
+        requests.append(padded("/file", INPUT_MAX // fit))
+        client.send(b"".join(requests * 2))
+        time.sleep(0.5)  # long enough to be closed before the first byte is read
+        answers, left = split(client.rest(), [False] * fit)
+        assert not left
+        assert answers[-1].body == bytes(600_000)
+        assert [answer.value(b"Connection") for answer in answers[-2:]] == [b"", b"close"]
 
 
 @pytest.mark.parametrize("machine", MACHINES)
