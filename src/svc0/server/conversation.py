@@ -233,7 +233,7 @@ def decide_persistence(connection: x27, worker: x28) -> None:
         ldr(w12, [worker, Workspace.stopping])
         ccmp(w12, 0, 0, Condition.lo)  # not equal, unless there are requests left
         b.eq(decided)
-        mov(then, Then.CLOSE)
+        mov(then, Then.CLOSE | Then.LINGER)  # the client cannot know, and may have asked for more
         b(decided)
 
         here(old)
@@ -346,7 +346,7 @@ def finish(connection: x27, worker: x28) -> x0:
         ldrb(then, [connection, Connection.then])
         tbnz(then, bit(Then.CLOSE), closing)
         ldr(w9, [worker, Workspace.stopping])
-        cbnz(w9, closing)
+        cbnz(w9, linger)
 
         ldr(w9, [of, Buffer.cursor])
         str_(w9, [of, Buffer.start])
