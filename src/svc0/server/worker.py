@@ -509,7 +509,7 @@ def stop_when_done(worker: x28) -> None:
         ldr(x9, [worker, Workspace.ticks])
         ldr(x10, [worker, Workspace.stop_tick])
         cmp(x9, x10)
-        b.lo(leave)
+        b.ls(leave)
 
         here(end)
         bl(flush_log)
