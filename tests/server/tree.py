@@ -1,4 +1,4 @@
-"""A kernel that opens files the way Linux does: it follows every link that it is not told not to."""
+"""A kernel that opens files the way Linux does: it follows links that it is not told not to."""
 
 from __future__ import annotations
 

@@ -189,7 +189,7 @@ def why_missing(path: x0, size: x1, error: x2, worker: x28) -> w0:
     With a slash it has no index: 403.  Without, it may not be read, but asked for with a slash: 301.
     """
     name, length, why, status = x19, x20, x21, w22
-    plain = label()
+    unknown, plain = label(), label()
 
     with frame(name, length, why, status.x) as leave:
         mov(name, path)
@@ -214,10 +214,15 @@ def why_missing(path: x0, size: x1, error: x2, worker: x28) -> w0:
         mov(x0, name)
         mov(w1, FIND_FLAGS)
         bl(open_beneath)
-        tbnz(x0, 63, plain)
+        tbnz(x0, 63, unknown)
         calls.close()
         mov(w0, status)
         b(leave)
+
+        here(unknown)  # also because there is no room to look
+        bl(status_of)
+        cmp(w0, 404)
+        b.ne(leave)
 
         here(plain)
         mov(x0, why)

@@ -1,0 +1,328 @@
+"""Responses: what is written is what the reference model says, and what is sent is all of it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from svc0.a64 import *
+from svc0.kernel.errors import Errno
+from svc0.machine.call import Caller, caller
+from svc0.server import response as under_test
+from svc0.server.connection import NO_FILE, Buffer, Connection, Then
+from svc0.server.dates import write_date
+from svc0.server.methods import Method
+from svc0.server.request import parse
+from svc0.server.response import BLOCKED, FILE_PIECE, SENT
+from svc0.server.status import STATUSES
+from svc0.server.workspace import Workspace
+from tests.model import accept, respond
+from tests.model.conditions import format_date
+from tests.model.head import read_head
+from tests.model.site import Directory, File
+from tests.model.target import Path
+from tests.server.kernel import SOCKET, Client
+from tests.server.memory import Input, Memory
+
+NOW = 1_700_000_000
+FILE = 9
+
+
+class Answering:
+    """The memory for one answer: connection, workspace, and a buffer with a head read into it."""
+
+    def __init__(self, machine: Caller, head: bytes = b"") -> None:
+        self.machine = machine
+        with caller(parse) as parser:
+            buffer = Input(parser, head)
+            parser.call(int(buffer))
+            content = buffer.bytes(Buffer.next, sizeof(Buffer))
+        self.buffer = Memory(machine, Buffer)
+        machine.write(int(self.buffer), content)
+        self.worker = Memory(machine, Workspace)
+        self.worker[Workspace.now] = NOW
+        self.worker[Workspace.date] = format_date(NOW)
+        self.connection = Memory(machine, Connection)
+        self.connection[Connection.buffer] = int(self.buffer)
+        self.connection[Connection.socket] = SOCKET
+        self.connection[Connection.file] = NO_FILE
+
+    @property
+    def room(self) -> int:
+        """Where a part of a head can be written."""
+        return int(self.buffer) + Buffer.output
+
+    def written(self, end: int) -> bytes:
+        return self.machine.read(self.room, end - self.room)
+
+    @property
+    def answer(self) -> bytes:
+        """The whole answer, without a file."""
+        out, end = self.connection[Connection.out], self.connection[Connection.out_end]
+        assert out == self.room
+        return self.machine.read(out, end - out)
+
+
+def sentence(status: int) -> str:
+    [found] = [known.sentence for known in STATUSES if known.number == status]
+    return found
+
+
+@given(
+    status=st.sampled_from([known.number for known in STATUSES if known.sentence]),
+    method=st.sampled_from(["GET", "HEAD", "POST"]),
+    accepted=st.sampled_from(["", "*/*", "application/json", "application/json;q=0.1, text/*"]),
+    then=st.sampled_from([Then(0), Then.CLOSE, Then.SAY_KEPT, Then.CLOSE | Then.SAY_KEPT]),
+    size=st.integers(0, 2**63 - 1),
+    whole=st.booleans(),
+)
+def test_refuse(
+    status: int, method: str, accepted: str, then: Then, size: int, whole: bool
+) -> None:
+    lines = f"{method} / HTTP/1.1\r\nHost: a\r\nAccept: {accepted}\r\n"
+    head = (lines + "\r\n" * whole).encode()
+    path = Path((b"a b", "é".encode()), is_directory=False)
+    fields = {
+        301: {"Location": path.location(b"?q")},
+        405: {"Allow": respond.ALLOW},
+        416: {"Content_Range": b"bytes */%d" % size},
+        503: {"Retry_After": b"1"},
+    }.get(status, {})
+    request = read_head(head) if whole else None
+    expected = respond.error(status, NOW, request, **fields).with_sentence(sentence(status))
+    if then & Then.CLOSE:
+        expected = respond.with_connection(expected, b"close")
+    elif then:
+        expected = respond.with_connection(expected, b"keep-alive")
+    body = expected.body
+    if method == "HEAD":
+        expected = respond.replace(expected, bodiless=True)
+    with caller(under_test.refuse) as machine:
+        to = Answering(machine, head)
+        to.worker[Workspace.file_size] = size
+        to.worker[Workspace.path] = b"/".join(path.segments)
+        to.worker[Workspace.path_size] = len(b"/".join(path.segments))
+        to.buffer[Buffer.request.query] = machine.place(b"?q")
+        to.buffer[Buffer.request.query_size] = 2
+        to.connection[Connection.then] = then
+        for field in (Connection.file_offset, Connection.file_end, Connection.sent):
+            to.connection[field] = 12345  # of the answer before
+        machine.call(status, int(to.connection), int(to.worker))
+        assert to.answer == expected.encode()
+        assert to.connection[Connection.sent] == len(body) * (method != "HEAD")
+        assert to.connection[Connection.file_offset] == to.connection[Connection.file_end]
+        assert to.connection[Connection.status] == status
+
+
+def test_a_refusal_without_a_body() -> None:
+    with caller(under_test.refuse) as machine:
+        to = Answering(machine, b"OPTIONS / HTTP/1.1\r\nHost: a\r\n\r\n")
+        machine.call(204, int(to.connection), int(to.worker))
+        expected = respond.answer(204, NOW, fields={b"Allow": respond.ALLOW})
+        assert to.answer == expected.encode()
+        assert to.connection[Connection.sent] == 0
+
+
+@given(
+    accepts=st.lists(
+        st.sampled_from(["text/html", "application/json", "*/*;q=0.1", "a/b;q=2", ""]), max_size=3
+    )
+)
+def test_wants_json(accepts: list[str]) -> None:
+    """Several Accept fields are one list."""
+    fields = "".join(f"Accept: {value}\r\n" for value in accepts)
+    head = f"GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n".encode()
+    with caller(under_test.wants_json) as machine:
+        to = Answering(machine, head)
+        assert machine.call(int(to.connection)) == accept.prefers_json(read_head(head))
+        to = Answering(machine, head[:-2])
+        assert machine.call(int(to.connection)) == 0, "a head that is not whole is not asked"
+
+
+@given(
+    status=st.sampled_from([200, 206, 304]),
+    method=st.sampled_from([Method.GET, Method.HEAD]),
+    first=st.integers(0, 2**62),
+    length=st.integers(0, 2**62),
+    more=st.integers(0, 2**40),
+    modified=st.integers(-1000, NOW + 10**9),
+    etag=st.sampled_from([b'"1-2"', b'W/"f0-0"']),
+)
+def test_send_file_head(
+    status: int, method: Method, first: int, length: int, more: int, modified: int, etag: bytes
+) -> None:
+    if status != 206:
+        first, more = 0, 0
+    length += status == 206
+    end, size = first + length, first + length + more
+    fields = {b"Last-Modified": written_date(min(modified, NOW)), b"ETag": etag}
+    if status != 304:
+        fields |= {b"Content-Type": b"text/x", b"Accept-Ranges": b"bytes"}
+        fields[b"Content-Length"] = str(length).encode()
+    if status == 206:
+        fields[b"Content-Range"] = b"bytes %d-%d/%d" % (first, end - 1, size)
+    with caller(under_test.send_file_head) as machine:
+        to = Answering(machine, method.name.encode() + b" / HTTP/1.1\r\n")
+        for field, value in {
+            Workspace.first: first,
+            Workspace.end: end,
+            Workspace.file_size: size,
+            Workspace.file: FILE,
+            Workspace.modified: modified,
+            Workspace.etag: etag,
+            Workspace.etag_size: len(etag),
+            Workspace.type: machine.place(b"text/x"),
+            Workspace.type_size: len(b"text/x"),
+        }.items():
+            to.worker[field] = value
+        machine.call(status, int(to.connection), int(to.worker))
+        assert to.answer == respond.answer(status, NOW, fields=fields).encode()
+        connection = to.connection
+        assert connection[Connection.file] == FILE
+        part = connection[Connection.file_offset], connection[Connection.file_end]
+        sends = method == Method.GET and status != 304
+        assert part == ((first, end) if sends else (0, 0))
+        assert connection[Connection.sent] == length * sends
+        assert connection[Connection.status] == status
+
+
+def written_date(second: int) -> bytes:
+    """A date as dates.py writes it, which has its own tests."""
+    out = bytearray(29)
+    write_date(out, second)
+    return bytes(out)
+
+
+@pytest.mark.parametrize("path_size", [0, 1, 4095])
+def test_the_longest_location_has_room(path_size: int) -> None:
+    """Bytes that are escaped three times as long, and the longest query behind them."""
+    query = b"?" + b"q" * 8180
+    with caller(under_test.put_location) as machine:
+        to = Answering(machine)
+        to.worker[Workspace.path] = b"\xff" * path_size
+        to.worker[Workspace.path_size] = path_size
+        to.buffer[Buffer.request.query] = machine.place(query)
+        to.buffer[Buffer.request.query_size] = len(query)
+        end = machine.call(to.room, int(to.connection), int(to.worker))
+        assert to.written(end) == b"\r\nLocation: /" + b"%FF" * path_size + b"/" + query
+
+
+# --- sending ------------------------------------------------------------------------
+
+
+class Sending(Answering):
+    """An answer that lies ready: a head, and a part of a file behind it."""
+
+    def __init__(self, machine: Caller, head: bytes, first: int, end: int) -> None:
+        super().__init__(machine)
+        out = machine.place(head)
+        for field, value in {
+            Connection.out: out,
+            Connection.out_end: out + len(head),
+            Connection.file: FILE,
+            Connection.file_offset: first,
+            Connection.file_end: end,
+        }.items():
+            self.connection[field] = value
+
+
+taken = st.integers(1, 30) | st.sampled_from([-Errno.EINTR, -Errno.EAGAIN])
+
+
+@given(
+    head=st.binary(max_size=40),
+    content=st.binary(max_size=60),
+    first=st.integers(0, 60),
+    takes=st.lists(taken, max_size=20),
+)
+def test_send_whatever_is_taken(head: bytes, content: bytes, first: int, takes: list[int]) -> None:
+    """Every byte is sent once and in order, and BLOCKED means that the kernel took less."""
+    first = min(first, len(content))
+    kernel = Client(Directory(), takes=takes)
+    kernel.open[FILE] = File(content, 0)
+    with caller(under_test.send) as machine:
+        sending = Sending(machine, head, first, len(content))
+        for _ in range(len(takes) + 1):
+            result = machine.call(int(sending.connection), kernel=kernel)
+            if result == SENT:
+                break
+            assert result == BLOCKED
+            assert len(kernel.sent) < len(head + content[first:])
+        else:
+            raise AssertionError("it is not sent by as many calls as the kernel had answers")
+        assert bytes(kernel.sent) == head + content[first:]
+        names = list(kernel.names)
+        assert machine.call(int(sending.connection), kernel=kernel) == SENT
+        assert kernel.names == names, "what is sent is sent"
+
+
+@given(
+    head=st.binary(max_size=10),
+    content=st.binary(max_size=10),
+    takes=st.lists(st.integers(1, 5), max_size=3),
+    error=st.sampled_from([Errno.EPIPE, Errno.ECONNRESET, Errno.EIO, Errno.ETIMEDOUT]),
+)
+def test_send_fails(head: bytes, content: bytes, takes: list[int], error: Errno) -> None:
+    kernel = Client(Directory(), takes=[*takes, -error])
+    kernel.open[FILE] = File(content, 0)
+    with caller(under_test.send) as machine:
+        sending = Sending(machine, head, 0, len(content))
+        while (result := machine.call(int(sending.connection), kernel=kernel)) == BLOCKED:
+            pass
+        assert result == (-error if not kernel.takes and kernel.sent != head + content else SENT)
+
+
+@given(size=st.integers(0, 20), missing=st.integers(1, 20), takes=st.lists(taken, max_size=5))
+def test_a_file_that_has_become_shorter(size: int, missing: int, takes: list[int]) -> None:
+    kernel = Client(Directory(), takes=takes)
+    kernel.open[FILE] = File(bytes(size), 0)
+    with caller(under_test.send) as machine:
+        sending = Sending(machine, b"head", 0, size + missing)
+        while (result := machine.call(int(sending.connection), kernel=kernel)) == BLOCKED:
+            pass
+        assert result == -Errno.EIO
+        assert bytes(kernel.sent) == b"head" + bytes(size)
+
+
+@pytest.mark.parametrize("body", [0, 5])
+def test_head_and_file_share_a_packet(body: int) -> None:
+    """The kernel is told that more follows exactly if a file does."""
+    kernel = Client(Directory(), takes=[4, -Errno.EAGAIN])
+    kernel.open[FILE] = File(bytes(body), 0)
+    with caller(under_test.send) as machine:
+        sending = Sending(machine, b"head", 0, body)
+        assert machine.call(int(sending.connection), kernel=kernel) == (BLOCKED if body else SENT)
+    assert kernel.more is bool(body)
+
+
+@pytest.mark.parametrize("size", [FILE_PIECE - 1, FILE_PIECE, FILE_PIECE + 1, 1 << 50])
+def test_a_fast_reader_does_not_keep_others_waiting(size: int) -> None:
+    counts: list[int] = []
+
+    class Fast(Client):
+        """Takes whatever it is offered."""
+
+        def sendfile(self, machine: Caller, out: int, file: int, offset: int, count: int) -> int:
+            counts.append(count)
+            machine.write(offset, count.to_bytes(8, "little"))
+            return count
+
+    with caller(under_test.send) as machine:
+        sending = Sending(machine, b"", 0, size)
+        result = machine.call(int(sending.connection), kernel=Fast(Directory()))
+    assert counts == [min(size, FILE_PIECE)]
+    assert result == (SENT if size <= FILE_PIECE else BLOCKED)
+
+
+@pytest.mark.parametrize("file", [FILE, 0, NO_FILE])
+def test_close_file(file: int) -> None:
+    kernel = Client(Directory())
+    kernel.open = {} if file == NO_FILE else {file: File(b"", 0)}
+    with caller(under_test.close_file) as machine:
+        connection = Memory(machine, Connection)
+        connection[Connection.file] = file
+        for _ in range(2):
+            machine.call(int(connection), kernel=kernel)
+            assert connection[Connection.file] == NO_FILE
+    assert not kernel.open
