@@ -1,4 +1,21 @@
-"""A64: an assembler whose source is Python.  ``from svc0.a64 import *`` is meant."""
+"""A64: an assembler whose source is Python.  ``from svc0.a64 import *`` is meant.
+
+A routine is a function each of whose calls writes one instruction; its signature is its contract.
+
+    registers   x0, w0, v0 …: names that are types and values at once
+    places      what has an address: Data, Bss, Offsets, labels
+    structs     layouts of memory whose fields are their own offsets
+    listing     @routine, label(), here(): what a routine writes down
+    frames      frame(): the only way to move the stack pointer
+    integer, memory, control, simd, atomics, system    the instructions
+
+    encoding, operands, vectors, mnemonic    rows of the manual: bits, operands, names
+    parts, contract                          what a routine promises, proved along every path
+    errors                                   what goes wrong, and how it is said
+
+It knows the instruction set, and nothing of kernels, images or the web.
+docs/reading-and-writing-a-routine.md is the way in.
+"""
 
 from . import (
     atomics,

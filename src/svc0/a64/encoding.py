@@ -28,22 +28,29 @@ class Diagram:
                 assert token not in self.fields, f"{text!r} draws {token} twice"
                 self.fields[token] = low, width_of(token)
         assert low == 0, f"{text!r} draws {32 - low} bits"
+        self.limits = [
+            (name, low, *limits(name, width)) for name, (low, width) in self.fields.items()
+        ]
 
     def encode(self, values: dict[str, int]) -> int:
         """The 32 bits, or EncodingError if a value has no room in its field."""
         assert values.keys() == self.fields.keys(), f"{self.text!r} given {values}"
         word = self.fixed
-        for name, (low, width) in self.fields.items():
+        for name, low, least, most in self.limits:
             value = values[name]
-            half = 1 << (width - 1) if name.startswith("simm") else 0
-            if not -half <= value < (1 << width) - half:
-                most = (1 << width) - 1 - half
-                raise EncodingError(f"{name} holds {-half} to {most}, not {value}")
-            word |= (value & (1 << width) - 1) << low
+            if not least <= value <= most:
+                raise EncodingError(f"{name} holds {least} to {most}, not {value}")
+            word |= (value & most - least) << low
         return word
 
     def __repr__(self) -> str:
         return f"Diagram({self.text!r})"
+
+
+def limits(name: str, width: int) -> tuple[int, int]:
+    """The least and the most that a field holds."""
+    half = 1 << (width - 1) if name.startswith("simm") else 0
+    return -half, (1 << width) - 1 - half
 
 
 def width_of(token: str) -> int:

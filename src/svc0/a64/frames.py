@@ -20,10 +20,11 @@ from typing import Any
 from . import parts
 from .errors import AssemblyError
 from .integer import add, mov, sub
-from .listing import Label, here, label, listing
+from .listing import here, label, listing
 from .memory import ldp, ldr, stp, str_
 from .mnemonic import Effect
 from .operands import pre
+from .places import Label
 from .registers import X, sp, x29, x30
 from .system import autiasp, paciasp
 

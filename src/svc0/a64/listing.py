@@ -26,7 +26,7 @@ from .registers import Part, Register, V, Vector, W, X, x29
 if TYPE_CHECKING:
     from .mnemonic import Row
 
-__all__ = ["Label", "Platform", "Routine", "here", "label", "platform", "routine"]
+__all__ = ["Platform", "Routine", "here", "label", "platform", "routine"]
 
 Platform = Literal["linux", "macos"]
 

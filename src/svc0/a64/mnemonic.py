@@ -103,17 +103,20 @@ class Row:
             self.reads |= parts.FLAGS
         if self.bits.get("S"):
             self.writes |= parts.FLAGS
+        self.least = max((n for n, o in enumerate(self.operands, 1) if not o.optional), default=0)
         self.place = next((o for o in form.operands if isinstance(o, To)), None)
 
     def takes(self, values: tuple[Any, ...]) -> bool:
         """Whether the values are of the kinds that stand here, whatever their size."""
-        if len(values) > len(self.operands):
+        if not self.least <= len(values) <= len(self.operands):
             return False
-        padded = values + (None,) * (len(self.operands) - len(values))
-        return all(
-            operand.takes(value) if value is not None else operand.optional
-            for operand, value in zip(self.operands, padded, strict=True)
-        )
+        for operand, value in zip(self.operands, values, strict=False):
+            if value is None:
+                if not operand.optional:
+                    return False
+            elif not operand.takes(value):
+                return False
+        return True
 
     def fill(self, values: tuple[Any, ...]) -> dict[str, int]:
         """The fields of the diagram; EncodingError says which operand does not fit.
