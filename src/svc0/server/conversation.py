@@ -79,20 +79,38 @@ def receive(connection: x27, worker: x28) -> x0:
         bl(make_room)
         ldr(x9, [connection, Connection.buffer])
         ldr(w10, [x9, Buffer.received])
-        add(x1, x9, int(Buffer.input))
-        add(x1, x1, x10)
-        mov(x2, INPUT_MAX)
-        sub(x2, x2, x10)
-        ldr(w0, [connection, Connection.socket])
-        mov(w3, 0)
-        mov(x4, 0)
-        mov(x5, 0)
-        calls.recvfrom()
+        add(x0, x9, int(Buffer.input))
+        add(x0, x0, x10)
+        mov(x1, INPUT_MAX)
+        sub(x1, x1, x10)
+        bl(read_socket)
         tbnz(x0, 63, leave)
         ldr(x9, [connection, Connection.buffer])
         ldr(w10, [x9, Buffer.received])
         add(w10, w10, w0)
         str_(w10, [x9, Buffer.received])
+    ret()
+
+
+@routine
+def read_socket(to: x0, size: x1, connection: x27) -> x0:
+    """Read what the client sent: how many bytes, 0 at the end of its input, or -errno but for EINTR."""
+    at, room = x19, x20
+
+    with frame(at, room):
+        mov(at, to)
+        mov(room, size)
+
+        again = here()
+        ldr(w0, [connection, Connection.socket])
+        mov(x1, at)
+        mov(x2, room)
+        mov(w3, 0)
+        mov(x4, 0)
+        mov(x5, 0)
+        calls.recvfrom()
+        cmn(x0, Errno.EINTR)
+        b.eq(again)
     ret()
 
 
@@ -148,7 +166,7 @@ def move_down(buffer: X, begin: X, keep: X) -> None:
 @routine
 def advance(connection: x27, worker: x28) -> x0:
     """Go on with the bytes at hand, until there is nothing to do but WAIT for the client, or CLOSE."""
-    again, in_head, in_body, answer, sending, refused, wait, done = (label() for _ in range(8))
+    again, in_head, answer, sending, refused, wait, done = (label() for _ in range(7))
 
     with frame() as leave:
         here(again)
@@ -157,7 +175,6 @@ def advance(connection: x27, worker: x28) -> x0:
         b.lo(in_head)
         b.hi(sending)
 
-        here(in_body)
         ldr(x0, [connection, Connection.buffer])
         bl(body.drop)
         tbnz(x0, 63, refused)
@@ -166,7 +183,6 @@ def advance(connection: x27, worker: x28) -> x0:
 
         here(in_head)
         ldr(x0, [connection, Connection.buffer])
-        cbz(x0, wait)
         bl(parse)
         tbnz(x0, 63, refused)
         cbz(x0, wait)
@@ -499,14 +515,10 @@ def drop_rest(connection: x27, worker: x28) -> x0:
     more, close = label(), label()
 
     with frame() as leave:
-        ldr(x1, [connection, Connection.buffer])
-        add(x1, x1, int(Buffer.input))
-        mov(x2, INPUT_MAX)
-        ldr(w0, [connection, Connection.socket])
-        mov(w3, 0)
-        mov(x4, 0)
-        mov(x5, 0)
-        calls.recvfrom()
+        ldr(x0, [connection, Connection.buffer])
+        add(x0, x0, int(Buffer.input))
+        mov(x1, INPUT_MAX)
+        bl(read_socket)
         cmp(x0, 0)
         b.eq(close)
         b.gt(more)

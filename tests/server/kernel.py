@@ -1,0 +1,218 @@
+"""A kernel that does what a test wants: it takes little, fails often, and trusts nobody."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Iterable
+
+from svc0.a64 import W, X
+from svc0.a64.registers import XS
+from svc0.kernel.calls import CALLS
+from svc0.kernel.constants import (
+    EPOLL_CTL_MOD,
+    EPOLLIN,
+    MSG_MORE,
+    MSG_NOSIGNAL,
+    RESOLVE_BENEATH,
+    RESOLVE_NO_SYMLINKS,
+    S_IFDIR,
+    S_IFREG,
+    SHUT_WR,
+)
+from svc0.kernel.errors import Errno
+from svc0.kernel.structs import EpollEvent, OpenHow, Stat
+from svc0.machine.call import Caller
+from tests.model.site import Directory, Entry, File, Link
+
+EPOLL, ROOT, SOCKET, STDOUT = 3, 4, 7, 1
+S_IFIFO = 0o010000
+
+
+class Kernel:
+    """Each call goes to the method of its name, with the machine and the call's arguments.
+
+    What it returns is the result.  Every register that a call may lose is lost.
+    """
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        """The calls that were made, in order."""
+
+    def __call__(self, machine: Caller) -> None:
+        call = CALLS[machine[XS[8]]]
+        arguments: list[int] = []
+        for register in call.parameters.values():
+            assert isinstance(register, W | X)
+            value = machine[register.x if isinstance(register, W) else register]
+            arguments.append(value % (1 << register.bits))
+        self.names.append(call.name)
+        result = getattr(self, call.name)(machine, *arguments)
+        for lost in (1, 8, 16):
+            machine[XS[lost]] = random.getrandbits(64)
+        machine[XS[0]] = result
+
+
+class Client(Kernel):
+    """The kernel as one connection sees it: a client's bytes, a site, and an epoll.
+
+    ``pieces`` is what reads find: bytes, empty ones at the end of input, or -errno; nothing is
+    EAGAIN.  ``takes`` is what writes to the socket do: how many bytes are taken at most, or -errno;
+    behind its end everything is taken.
+    """
+
+    def __init__(
+        self,
+        site: Directory,
+        pieces: Iterable[bytes | int] = (),
+        takes: Iterable[int] = (),
+    ) -> None:
+        super().__init__()
+        self.site = site
+        self.pieces, self.takes = deque(pieces), deque(takes)
+        self.sent, self.log = bytearray(), bytearray()
+        self.open: dict[int, Entry] = {}
+        self.events = EPOLLIN
+        self.shut = False
+        self.more = False
+        """The last bytes were sent with the word that more will follow."""
+
+    @property
+    def readable(self) -> bool:
+        return bool(self.pieces)
+
+    def recvfrom(
+        self, machine: Caller, socket: int, data: int, size: int, flags: int, *nobody: int
+    ) -> int:
+        assert (socket, flags, nobody) == (SOCKET, 0, (0, 0))
+        assert size > 0, "no room is not the end of input"
+        if not self.pieces:
+            return -Errno.EAGAIN
+        piece = self.pieces.popleft()
+        if isinstance(piece, int):
+            return piece
+        if not piece:
+            self.pieces.appendleft(piece)  # the end stays the end
+        if len(piece) > size:
+            self.pieces.appendleft(piece[size:])
+        machine.write(data, piece[:size])
+        return min(len(piece), size)
+
+    def take(self, size: int) -> int:
+        """How much of so many bytes the client takes, or -errno."""
+        assert size > 0, "nothing is sent with a call"
+        assert not self.shut, "nothing is sent behind the end"
+        taken = self.takes.popleft() if self.takes else size
+        return min(taken, size)
+
+    def sendto(
+        self, machine: Caller, socket: int, data: int, size: int, flags: int, *nobody: int
+    ) -> int:
+        assert (socket, nobody) == (SOCKET, (0, 0))
+        assert flags & ~MSG_MORE == MSG_NOSIGNAL, "a client that is gone must not kill the worker"
+        content = machine.read(data, size)
+        taken = self.take(size)
+        self.sent += content[: max(taken, 0)]
+        self.more = bool(flags & MSG_MORE)
+        return taken
+
+    def sendfile(self, machine: Caller, out: int, file: int, offset: int, count: int) -> int:
+        assert out == SOCKET
+        entry = self.open[file]
+        assert isinstance(entry, File)
+        start = int.from_bytes(machine.read(offset, 8), "little")
+        content = entry.content[start : start + count]
+        if not content:
+            return 0
+        taken = self.take(len(content))
+        if taken > 0:
+            self.sent += content[:taken]
+            self.more = False
+            machine.write(offset, (start + taken).to_bytes(8, "little"))
+        return taken
+
+    def openat2(self, machine: Caller, directory: int, path: int, how: int, size: int) -> int:
+        assert (directory, size) == (ROOT, OpenHow.size)
+        resolve = int.from_bytes(machine.read(how + OpenHow.resolve, 8), "little")
+        assert resolve & RESOLVE_BENEATH
+        assert resolve & RESOLVE_NO_SYMLINKS
+        found = self.look_up(text(machine, path))
+        if isinstance(found, int):
+            return found
+        number = max(self.open, default=100) + 1
+        self.open[number] = found
+        return number
+
+    def look_up(self, path: bytes) -> Entry | int:
+        """What a path names, or -errno."""
+        assert path, "the empty path names nothing"
+        assert not path.startswith(b"/"), "this path is not relative"
+        entry: Entry = self.site
+        *parents, last = [b"."] if path == b"." else path.split(b"/")
+        for name in [*parents, last] if last else [*parents, b"."]:
+            if isinstance(entry, Link):
+                return -Errno.ELOOP
+            if not isinstance(entry, Directory):
+                return -Errno.ENOTDIR
+            if len(name) > 255:
+                return -Errno.ENAMETOOLONG
+            assert name not in (b"", b".."), path
+            if name != b".":
+                if name not in entry.entries:
+                    return -Errno.ENOENT
+                entry = entry.entries[name]
+        if isinstance(entry, Link):
+            return -Errno.ELOOP
+        return -Errno.EACCES if getattr(entry, "forbidden", False) else entry
+
+    def fstat(self, machine: Caller, file: int, stat: int) -> int:
+        content, mtime, kind = b"", 0, S_IFIFO
+        match self.open[file]:
+            case File(content, mtime):
+                kind = S_IFREG
+            case Directory():
+                kind = S_IFDIR
+            case _:
+                pass
+        found = bytearray(Stat.size)
+        for field, value in {
+            Stat.mode: kind | 0o644,
+            Stat.file_size: len(content),
+            Stat.modified.seconds: mtime // 10**9,
+            Stat.modified.nanoseconds: mtime % 10**9,
+        }.items():
+            found[field : field + field.width] = value.to_bytes(field.width, "little")
+        machine.write(stat, found)
+        return 0
+
+    def close(self, machine: Caller, file: int) -> int:
+        del self.open[file]
+        return 0
+
+    def shutdown(self, machine: Caller, socket: int, how: int) -> int:
+        assert (socket, how) == (SOCKET, SHUT_WR)
+        assert not self.shut, "the end is said once"
+        self.shut = True
+        return 0
+
+    def epoll_ctl(
+        self, machine: Caller, epoll: int, operation: int, socket: int, event: int
+    ) -> int:
+        assert (epoll, operation, socket) == (EPOLL, EPOLL_CTL_MOD, SOCKET)
+        events = int.from_bytes(machine.read(event + EpollEvent.events, 4), "little")
+        assert events != self.events, "these events are asked for already"
+        self.events = events
+        return 0
+
+    def write(self, machine: Caller, file: int, data: int, size: int) -> int:
+        assert file == STDOUT
+        self.log += machine.read(data, size)
+        return size
+
+
+def text(machine: Caller, address: int) -> bytes:
+    """The bytes from an address up to a NUL."""
+    content = bytearray()
+    while (byte := machine.read(address + len(content), 1)) != b"\0":
+        content += byte
+    return bytes(content)
