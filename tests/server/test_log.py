@@ -1,0 +1,257 @@
+"""The access log: every line is read back, whatever a client sent and however it is taken."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from svc0.a64 import sizeof
+from svc0.kernel.constants import AF_INET
+from svc0.kernel.errors import Errno
+from svc0.kernel.structs import SocketAddress
+from svc0.machine.call import Caller, caller
+from svc0.server import log as under_test
+from svc0.server.connection import Buffer, Connection
+from svc0.server.log import FIELD_ROOM, LINE_ROOM, REQUEST_ROOM, flush_log, log_access
+from svc0.server.request import parse
+from svc0.server.settings import SETTINGS, LogFormat, packed
+from svc0.server.workspace import LOG_ROOM, Workspace
+from tests.server.kernel import Kernel
+from tests.server.memory import Input, Memory
+
+NOW = 1_700_000_000
+COMMON = re.compile(
+    r'(?P<client>\S+) - - \[(?P<time>[^]]+)\] "(?P<request>[^"]*)" (?P<status>\d+) (?P<bytes>\d+)'
+)
+COMBINED = re.compile(COMMON.pattern + r' "(?P<referer>[^"]*)" "(?P<agent>[^"]*)"')
+
+
+class Reader(Kernel):
+    """Who reads standard output: ``takes`` is how many bytes at once at most, or -errno."""
+
+    def __init__(self, takes: list[int] | None = None) -> None:
+        super().__init__()
+        self.takes, self.got = takes or [], bytearray()
+
+    def write(self, machine: Caller, file: int, data: int, size: int) -> int:
+        assert file == 1
+        assert size > 0
+        taken = min(self.takes.pop(0) if self.takes else size, size)
+        self.got += machine.read(data, max(taken, 0))
+        return taken
+
+
+class Logging:
+    """A worker and a connection that was answered."""
+
+    def __init__(self, machine: Caller, head: bytes, form: LogFormat) -> None:
+        self.machine = machine
+        machine.write(machine.address(SETTINGS), packed(log=form))
+        with caller(parse) as parser:
+            buffer = Input(parser, head)
+            parser.call(int(buffer))
+            content = buffer.bytes(Buffer.next, sizeof(Buffer))
+        self.worker = Memory(machine, Workspace)
+        self.worker[Workspace.now] = NOW
+        self.connection = Memory(machine, Connection)
+        self.connection[Connection.buffer] = machine.place(content)
+        peer = bytearray(sizeof(SocketAddress))
+        peer[:8] = AF_INET.to_bytes(2, "little") + b"\x12\x34" + bytes([192, 0, 2, 1])
+        self.connection[Connection.peer] = bytes(peer)
+        self.connection[Connection.status] = 200
+
+    def log(self, kernel: Kernel | None = None) -> None:
+        self.machine.call(int(self.connection), int(self.worker), kernel=kernel)
+
+    @property
+    def waiting(self) -> bytes:
+        return self.worker.bytes(Workspace.log, self.worker[Workspace.log_size])
+
+
+def logged(head: bytes, form: LogFormat, status: int = 200, size: int = 0) -> bytes:
+    """What the log is after one answer."""
+    with caller(log_access) as machine:
+        logging = Logging(machine, head, form)
+        logging.connection[Connection.status] = status
+        logging.connection[Connection.sent] = size
+        logging.log()
+        return logging.waiting
+
+
+visible = st.binary(max_size=30).map(
+    lambda text: bytes(byte for byte in text if 0x20 < byte < 0x7F) or b"/"
+)
+values = st.binary(max_size=30).map(
+    lambda text: bytes(byte for byte in text if byte == 9 or 0x20 <= byte != 0x7F).strip(b" \t")
+)
+fields = st.fixed_dictionaries({}, optional={"Referer": values, "User-Agent": values})
+
+
+def head_of(target: bytes, named: dict[str, bytes]) -> bytes:
+    lines = [b"GET " + target + b" HTTP/1.1", b"Host: a"]
+    lines += [name.encode() + b": " + value for name, value in named.items()]
+    return b"\r\n".join([*lines, b"", b""])
+
+
+def unescaped(text: str) -> bytes:
+    return re.sub(
+        rb"\\x([0-9A-F]{2})", lambda match: bytes.fromhex(match[1].decode()), text.encode("ascii")
+    )
+
+
+@given(
+    target=visible,
+    named=fields,
+    form=st.sampled_from([LogFormat.COMMON, LogFormat.COMBINED, LogFormat.JSON]),
+    status=st.sampled_from([200, 304, 404]),
+    size=st.integers(0, 2**63 - 1),
+)
+def test_a_line_is_read_back(
+    target: bytes, named: dict[str, bytes], form: LogFormat, status: int, size: int
+) -> None:
+    content = logged(head_of(target, named), form, status, size)
+    assert content.endswith(b"\n")
+    assert content.count(b"\n") == 1
+    line = content.decode("ascii").removesuffix("\n")
+    expected = {
+        "client": b"192.0.2.1",
+        "request": b"GET " + target + b" HTTP/1.1",
+        "status": str(status).encode(),
+        "bytes": str(size).encode(),
+    }
+    if form != LogFormat.COMMON:
+        expected["referer"] = named.get("Referer", b"")
+        expected["agent"] = named.get("User-Agent", b"")
+    when = datetime.fromtimestamp(NOW, UTC)
+    if form == LogFormat.JSON:
+        read = json.loads(line)
+        assert datetime.fromisoformat(read.pop("time").replace("Z", "+00:00")) == when
+        assert {name: str(value).encode("latin-1") for name, value in read.items()} == expected
+        return
+    match = (COMMON if form == LogFormat.COMMON else COMBINED).fullmatch(line)
+    assert match, line
+    found = match.groupdict()
+    assert datetime.strptime(found.pop("time"), "%d/%b/%Y:%H:%M:%S %z") == when
+    assert {name: unescaped(value) for name, value in found.items()} == expected
+
+
+@pytest.mark.parametrize("form", [LogFormat.COMMON, LogFormat.COMBINED, LogFormat.JSON])
+def test_a_hostile_request_stays_one_line_of_limited_length(form: LogFormat) -> None:
+    quoted = {"Referer": b'"' * 3000, "User-Agent": b"\xff\t" * 1500}
+    content = logged(head_of(b'/"\\' * 2500, quoted), form)
+    assert len(content) <= LINE_ROOM
+    assert content.count(b"\n") == 1
+    assert content.endswith(b"\n")
+    line = content.decode("ascii").rstrip("\n")
+    if form == LogFormat.JSON:
+        read = json.loads(line)
+        lengths = [(read["request"], REQUEST_ROOM), (read["referer"], FIELD_ROOM)]
+    else:
+        match = (COMMON if form == LogFormat.COMMON else COMBINED).fullmatch(line)
+        assert match
+        lengths = [(match["request"], REQUEST_ROOM)]
+    for text, room in lengths:
+        assert room // 6 - 2 <= len(text) <= room
+
+
+@pytest.mark.parametrize(
+    "head", [b"", b"G", b"\r\n", b"nonsense\r\n", b"GET / HTTP/1.1\nHost: a\r\n\r\n"]
+)
+def test_what_cannot_be_read_has_a_line_too(head: bytes) -> None:
+    match = COMMON.fullmatch(logged(head, LogFormat.COMMON, 400).decode("ascii").rstrip("\n"))
+    assert match
+    assert match["status"] == "400"
+
+
+def test_a_field_that_came_twice_is_none() -> None:
+    head = b"GET / HTTP/1.1\r\nReferer: a\r\nReferer: b\r\nUser-Agent: c\r\n\r\n"
+    assert logged(head, LogFormat.COMBINED).endswith(b' "" "c"\n')
+
+
+def test_no_log() -> None:
+    assert logged(head_of(b"/", {}), LogFormat.NONE) == b""
+
+
+def test_lines_wait_for_company_until_there_is_no_room() -> None:
+    """They are written together, and each is whole."""
+    reader, count = Reader(), 3000
+    with caller(log_access) as machine:
+        logging = Logging(machine, head_of(b"/x", {}), LogFormat.COMMON)
+        for number in range(count):
+            logging.connection[Connection.sent] = number
+            logging.log(reader)
+        lines = (bytes(reader.got) + logging.waiting).decode().splitlines()
+    assert [int(line.rpartition(" ")[2]) for line in lines] == list(range(count))
+    assert len(reader.names) <= len(reader.got) // (LOG_ROOM // 2)
+
+
+def test_a_log_that_nobody_reads_does_not_grow() -> None:
+    class Stuck(Reader):
+        """It takes a little, once, and never again."""
+
+        def write(self, machine: Caller, file: int, data: int, size: int) -> int:
+            self.takes = [5] if not self.got else [-Errno.EAGAIN]
+            return super().write(machine, file, data, size)
+
+    reader = Stuck()
+    with caller(log_access) as machine:
+        logging = Logging(machine, head_of(b"/" + b"x" * 500, {}), LogFormat.COMMON)
+        for _ in range(300):
+            logging.log(reader)
+            assert logging.worker[Workspace.log_size] <= LOG_ROOM
+        content = bytes(reader.got) + logging.waiting
+    assert content.endswith(b"\n")
+    assert all(COMMON.fullmatch(line.decode()) for line in content.splitlines())
+
+
+@given(
+    content=st.binary(max_size=200),
+    takes=st.lists(st.integers(1, 60) | st.sampled_from([-Errno.EINTR, -Errno.EAGAIN])),
+)
+def test_flush_log(content: bytes, takes: list[int]) -> None:
+    """Whatever is taken, the rest waits; nothing is written twice, or lost."""
+    with caller(flush_log) as machine:
+        worker = Memory(machine, Workspace)
+        worker[Workspace.log] = content
+        worker[Workspace.log_size] = len(content)
+        reader = Reader(takes)
+        for _ in range(len(takes) + 1):
+            machine.call(int(worker), kernel=reader)
+            waiting = worker.bytes(Workspace.log, worker[Workspace.log_size])
+            assert bytes(reader.got) + waiting == content
+        assert bytes(reader.got) == content
+
+
+@pytest.mark.parametrize("error", [Errno.EPIPE, Errno.EBADF, Errno.EIO, Errno.ENOSPC])
+def test_a_log_that_nobody_can_read_is_dropped(error: Errno) -> None:
+    """Else the worker would wake up ten times a second for it, for ever."""
+    with caller(flush_log) as machine:
+        worker = Memory(machine, Workspace)
+        worker[Workspace.log_size] = 100
+        machine.call(int(worker), kernel=Reader([30, -error]))
+        assert worker[Workspace.log_size] == 0
+
+
+@given(
+    body=st.integers(0, 1000),
+    head=st.integers(0, 1000),
+    taken=st.integers(0, 3000),
+    of_file=st.booleans(),
+)
+def test_body_sent(body: int, head: int, taken: int, of_file: bool) -> None:
+    """An answer that was cut short says how short, be its body a file or behind the head."""
+    taken = min(taken, head + body)
+    out_end = head + body * (not of_file)
+    with caller(under_test.body_sent) as machine:
+        connection = Memory(machine, Connection)
+        connection[Connection.sent] = body
+        connection[Connection.out] = min(taken, out_end)
+        connection[Connection.out_end] = out_end
+        connection[Connection.file_offset] = max(taken - out_end, 0)
+        connection[Connection.file_end] = body * of_file
+        assert machine.call(int(connection)) == max(taken - head, 0)
