@@ -1,6 +1,11 @@
 """What a kernel promises: calls, structs, constants and errors.
 
-Each call is declared once, with its registers and its number.  ``calls.write()``
-inside of a routine writes the instructions that enter the kernel, and leaves a
-result in x0, or -errno.  Linux is here; Darwin's numbers come beside it.
+    calls      every system call the server makes: registers in, number, result
+    structs    what the kernel reads and writes in our memory
+    constants  flags and options
+    errors     what can go wrong: -Errno.… in x0
+
+Each call is declared once.  ``calls.write()`` inside of a routine writes the instructions that
+enter the kernel, and the checker knows what the call reads, leaves and destroys.  Nothing here
+knows what the calls are for.  Linux is here; Darwin's numbers are to come beside it.
 """
