@@ -16,12 +16,14 @@ PAGE = Path(__file__).parent.parent / "docs" / "instructions.md"
 OPENING = """\
 # Instructions
 
-What svc0 can write, from the rows that it writes with: {mnemonics} mnemonics, {rows} encodings. This page is made
-by `python -m tools.instructions`; [how to add one](adding-an-instruction.md) is a page of its own.
+What svc0 can write, from the rows that it writes with: {mnemonics} mnemonics, {rows} encodings.
+This page is made by `python -m tools.instructions`; [how to add one](adding-an-instruction.md) is a
+page of its own.
 
-A diagram is the 32 bits from the top down, as the Arm manual draws them: digits are fixed, `R…` is the number of a
-register, digits after a name count its bits (`imm12`), and `simm…` is signed. Every row is compared with GNU as and
-with Capstone, and run in an emulator to see that it reads and writes what it says (`tests/a64/`).
+A diagram is the 32 bits from the top down, as the Arm manual draws them: digits are fixed, `R…` is
+the number of a register, digits after a name count its bits (`imm12`), and `simm…` is signed. Every
+row is compared with GNU as and with Capstone, and run in an emulator to see that it reads and
+writes what it says (`tests/a64/`).
 """
 
 ROOMS = {

@@ -1,7 +1,8 @@
 """Two other readers of A64: GNU as, which knows text, and Capstone, which knows words.
 
-They share nothing with svc0 or with each other.  Each row of each mnemonic makes up operands; its words are
-compared with what GNU as makes of its text, and with what GNU as makes of the text that Capstone reads in them.
+They share nothing with svc0 or with each other.  Each row of each mnemonic makes up operands; its
+words are compared with what GNU as makes of its text, and with what GNU as makes of the text that
+Capstone reads in them.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def named(value: object, target: int, address: int) -> object:
 
 
 def assemble(lines: Iterable[str], folder: Path, base: int = BASE) -> list[int]:
-    """The words that GNU as and ld make of some lines of assembly; complaints are AssertionErrors."""
+    """The words that GNU as and ld make of some lines; complaints are AssertionErrors."""
     source, object_, image, words = (folder / f"all.{kind}" for kind in ("s", "o", "elf", "bin"))
     source.write_text("\n".join([".global _start", "_start:", *lines, ""]))
     prefix = "aarch64-linux-gnu-"

@@ -1,6 +1,6 @@
 """Every row of every mnemonic, against GNU as and against Capstone.
 
-`SVC0_SEED=7 SVC0_OPERANDS=5000 pytest tests/a64/test_encodings.py` tries other operands, and more of them.
+`SVC0_SEED=7 SVC0_OPERANDS=5000 pytest tests/a64/test_encodings.py` tries others, and more of them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ needs_binutils = pytest.mark.skipif(
 EXCEPTIONS = [
     # What Capstone prints, what is compared in its stead, and why.
     (r"(prfu?m) , .*", r".inst {word:#x}", "it prints nothing for prefetches that have no name"),
-    (r"mov (w\d+|wsp), #(.*)", r"orr \1, wzr, #\2", "of two instructions that mov may be, GNU as takes the other"),
+    (r"mov (w\d+|wsp), #(.*)", r"orr \1, wzr, #\2", "GNU as takes another instruction for it"),
     (r"mov (x\d+|sp), #(.*)", r"orr \1, xzr, #\2", "the same"),
 ]  # fmt: skip
 
@@ -45,7 +45,7 @@ def differences(made: list[Case], words: list[int]) -> list[str]:
     assert len(made) == len(words)
     return list(
         {
-            case.row: f"{case.text}: {case.word:#010x}, but {word:#010x} by the other: {case.row.diagram}"
+            case.row: f"{case.text}: {case.word:#010x}, not {word:#010x}: {case.row.diagram}"
             for case, word in zip(made, words, strict=True)
             if case.word != word
         }.values()

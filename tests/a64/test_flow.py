@@ -1,8 +1,8 @@
 """What rows say they read and write, against what a processor does.
 
-Each row is run twice, on two states that agree in what it says it reads and in nothing else.  What it says it
-writes must then be the same, and everything else must be as it was: so whoever trusts the contract of a
-routine trusts what Unicorn did, not what somebody typed.
+Each row is run twice, on two states that agree in what it says it reads and in nothing else.  What
+it says it writes must then be the same, and everything else must be as it was: so whoever trusts
+the contract of a routine trusts what Unicorn did, not what somebody typed.
 """
 
 from __future__ import annotations

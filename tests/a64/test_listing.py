@@ -11,7 +11,7 @@ from svc0.a64 import *
 instructions: Any = importlib.import_module("tools.instructions")  # tests/ has tools of its own
 
 LINES, SECONDS = 4000, 2.0
-"""As many instructions as a server has, and far more time than they take (on slow machines, too)."""
+"""About as many instructions as a server has, and far more time than they take."""
 
 
 @routine

@@ -71,7 +71,7 @@ def test_a_number_may_be_negative(number: int) -> None:
 
 @given(wide)
 def test_it_is_the_shortest(number: int) -> None:
-    """One instruction, if there is one that makes it; two, if there is one that comes within a movk."""
+    """One instruction, if one makes it; two, if one comes within a movk of it."""
     count = len(instructions(x0, number))
     assert count <= 4
     if one_is_enough(number, 64):

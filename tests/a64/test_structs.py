@@ -127,7 +127,8 @@ def moves_fields(line: x0) -> w0:
 
 def test_fields_are_offsets() -> None:
     text = [i.text for i in moves_fields.listing().instructions]
-    assert text[:4] == ["ldrh w9, [x0, #0]", "ldr w10, [x0, #24]", "ldrb w11, [x0, #39]", "ldr x12, [x0, #48]"]  # fmt: skip
+    assert text[:2] == ["ldrh w9, [x0, #0]", "ldr w10, [x0, #24]"]
+    assert text[2:4] == ["ldrb w11, [x0, #39]", "ldr x12, [x0, #48]"]
 
 
 TABLE = Data(b"123")

@@ -108,7 +108,7 @@ class Listing:
         self.instructions.append(instruction)
 
     def refuse_stack(self, instruction: Instruction) -> None:
-        """Refuse what reaches out of the frame: only frame() moves sp and x29, and says how much room is there."""
+        """Refuse what reaches out of the frame(): it alone moves sp and x29, and knows its room."""
         if instruction.writes & parts.STACK:
             raise AssemblyError(f"{instruction.text}: only frame() moves the stack pointer")
         if self.framed and instruction.writes & parts.written(x29):
@@ -213,22 +213,21 @@ class Routine(Place):
 
     def refuse_signature(self) -> None:
         """Refuse a signature that no call could keep to."""
-        for role, registers in ("parameters", list(self.parameters.values())), ("results", list(self.results)):  # fmt: skip
+        signature = {"parameters": [*self.parameters.values()], "results": [*self.results]}
+        for role, registers in signature.items():
             owners: dict[tuple[bool, int], Register] = {}
             for register in registers:
                 if not isinstance(register, X | W | V):
-                    raise AssemblyError(
-                        f"{self.first_line}: {self.name}: {register!r} in the signature is no register"
-                    )
+                    self.refuse(f"{register!r} in the signature is no register")
                 if not isinstance(register, V) and register.number in (18, 29, 30):
-                    raise AssemblyError(
-                        f"{self.first_line}: {self.name}: {register} is not for {role}: use x0 to x17 or x19 to x28"
-                    )
+                    self.refuse(f"{register} is not for {role}: use x0 to x17 or x19 to x28")
                 other = owners.setdefault((isinstance(register, V), register.number), register)
                 if other is not register or registers.count(register) > 1:
-                    raise AssemblyError(
-                        f"{self.first_line}: {self.name}: {other} and {register} in the {role} are one register"
-                    )
+                    self.refuse(f"{other} and {register} in the {role} are one register")
+
+    def refuse(self, what: str) -> Never:
+        """Refuse the routine, at its first line."""
+        raise AssemblyError(f"{self.first_line}: {self.name}: {what}")
 
     @property
     def first_line(self) -> str:

@@ -116,7 +116,7 @@ def show(value: object) -> str:
 
 
 class General(Operand):
-    """A general register: of one width, with the stack pointer or the zero register as number 31."""
+    """A general register of one width; number 31 is the stack pointer, or the zero register."""
 
     def __init__(
         self,
@@ -478,7 +478,7 @@ class When(Operand):
 
 
 class Prefetch(Word):
-    """What will be wanted: data to load (pld), instructions (pli), data to store (pst); how near, for how long."""
+    """What will be wanted: data to load (pld) or store (pst), or instructions (pli); how near."""
 
     pldl1keep = 0
     pldl1strm = 1
@@ -581,7 +581,8 @@ class Memory(Operand):
 class Offset(Memory):
     """``[base, offset]``; a struct's field as the offset must be as wide as what is moved.
 
-    ``width`` is how many bytes each register moves, where that matters, and ``count`` how many registers do.
+    ``width`` is how many bytes each register moves, where that matters, and ``count`` how many
+    registers do.
     """
 
     def __init__(self, offset: Number, width: int | None = None, count: int = 1) -> None:

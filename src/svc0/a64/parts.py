@@ -64,8 +64,9 @@ def names(parts: int) -> list[str]:
 
 from . import registers  # noqa: E402  (for the doctest and the sets below)
 
-# AAPCS64: what a call may change, and what it must leave as it was.  Of v8 to v15 a routine must keep the low
-# 64 bits, which is more trouble than 24 other registers are worth: here they are not to be touched.
+# AAPCS64: what a call may change, and what it must leave as it was.  Of v8 to v15 a routine must
+# keep the low 64 bits, which is more trouble than eight registers are worth: here they are not to
+# be touched.
 SCRATCH = written(*registers.XS[:18], *registers.VS[:8], *registers.VS[16:]) | FLAGS
 KEPT = written(*registers.XS[19:30])
 KEPT_VECTORS = written(*registers.VS[8:16])

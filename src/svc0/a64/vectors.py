@@ -20,7 +20,7 @@ from .registers import VS, B, D, H, Lane, Part, Q, S, V, Vector
 B_ONLY, BH, BHS = "b8 b16", "b8 b16 h4 h8", "b8 b16 h4 h8 s2 s4"
 HS, BHSD = "h4 h8 s2 s4", "b8 b16 h4 h8 s2 s4 d2"
 NARROW = ("b8 h4 s2", "b16 h8 s4")
-"""The narrow side of a row that widens: the lower half, and for names that end in 2 the upper half."""
+"""The narrow side of a row that widens: the lower half; for names that end in 2, the upper half."""
 WIDE = "h8 s4 d2"
 
 SCALARS: dict[str, type[Part]] = {"b": B, "h": H, "s": S, "d": D, "q": Q}
@@ -51,9 +51,10 @@ class OfVectors(Operand):
 
 
 class Vectors(OfVectors):
-    """A vector register in one of some arrangements; ``up=1`` where elements are twice what ``size`` says.
+    """A vector register in one of some arrangements.
 
-    ``half=False`` where Q is about other operands, ``alike=False`` where nothing needs to agree with them.
+    ``up=1`` where elements are twice what ``size`` says, ``half=False`` where Q is about other
+    operands, ``alike=False`` where nothing needs to agree with them.
     """
 
     def __init__(
@@ -259,7 +260,7 @@ class Table(Run):
 
 
 class ElementRun(OfVectors):
-    """The same element of registers one after the other: ``(v0.b[3], v1.b[3])``; one may stand alone."""
+    """The same element of registers one after the other: ``(v0.b[3], v1.b[3])``."""
 
     def __init__(self, field: str, count: int, bits: int, role: Role) -> None:
         super().__init__(field, role)
@@ -343,7 +344,7 @@ class Bytes(Number):
 
 
 class ByElement(Number):
-    """A shift by a number: left 0 to bits - 1, right 1 to bits, the bits of an element of ``arrangements``."""
+    """A shift by a number: left by 0 to bits - 1 of an element, right by 1 to bits."""
 
     def __init__(self, arrangements: str, *, right: bool = False) -> None:
         self.widths = [BITS[name[0]] for name in arrangements.split()]
