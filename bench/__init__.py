@@ -1,0 +1,1 @@
+"""What the server costs: exactly, in the emulator, and roughly, on this machine."""
