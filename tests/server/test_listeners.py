@@ -1,0 +1,186 @@
+"""Listeners: which sockets there are at the end, and what is left when a call fails."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from svc0.kernel.constants import (
+    AF_INET,
+    AF_INET6,
+    IPPROTO_TCP,
+    SO_REUSEADDR,
+    SO_REUSEPORT,
+    SOCK_CLOEXEC,
+    SOCK_NONBLOCK,
+    SOCK_STREAM,
+    SOL_SOCKET,
+    TCP_NODELAY,
+)
+from svc0.kernel.errors import Errno
+from svc0.machine.call import Caller, caller
+from svc0.server import listeners as under_test
+from svc0.server.listeners import BACKLOG, BAD_ADDRESS, LISTENING, Listening, open_listeners
+from svc0.server.options import OPTIONS, WORKERS_MAX, Options
+from tests.server.kernel import Kernel
+from tests.server.memory import Memory
+
+FREE_PORT = 54321
+
+
+class Sockets(Kernel):
+    """Sockets with their options and addresses; the call of a number in ``trouble`` fails."""
+
+    def __init__(self, trouble: dict[int, Errno] | None = None) -> None:
+        super().__init__()
+        self.trouble = trouble or {}
+        self.options: dict[int, set[tuple[int, int]]] = {}
+        self.bound: dict[int, bytes] = {}
+        self.listening: dict[int, int] = {}
+        self.made = 0
+
+    def fails(self) -> int:
+        return -self.trouble.get(len(self.names), 0)
+
+    def socket(self, machine: Caller, family: int, kind: int, protocol: int) -> int:
+        if failure := self.fails():
+            return failure
+        assert kind == SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC
+        assert (family in (AF_INET, AF_INET6), protocol) == (True, 0)
+        self.made += 1
+        self.options[10 + self.made] = set()
+        return 10 + self.made
+
+    def setsockopt(
+        self, machine: Caller, socket: int, level: int, option: int, value: int, size: int
+    ) -> int:
+        assert int.from_bytes(machine.read(value, size), "little") == 1
+        if not self.fails():
+            self.options[socket].add((level, option))
+        return self.fails()
+
+    def bind(self, machine: Caller, socket: int, address: int, size: int) -> int:
+        if failure := self.fails():
+            return failure
+        content = machine.read(address, size)
+        assert content[2:4] != b"\0\0" or not self.bound, "each would get a port of its own"
+        for other, taken in self.bound.items():
+            shared = (SOL_SOCKET, SO_REUSEPORT)
+            both = shared in self.options[other] & self.options[socket]
+            assert both or taken != content, "the port is not shared"
+        self.bound[socket] = content
+        return 0
+
+    def getsockname(self, machine: Caller, socket: int, address: int, size: int) -> int:
+        if failure := self.fails():
+            return failure
+        content = bytearray(self.bound[socket])
+        if content[2:4] == b"\0\0":
+            content[2:4] = FREE_PORT.to_bytes(2, "big")
+        assert int.from_bytes(machine.read(size, 4), "little") >= len(content)
+        machine.write(address, bytes(content))
+        machine.write(size, len(content).to_bytes(4, "little"))
+        return 0
+
+    def listen(self, machine: Caller, socket: int, backlog: int) -> int:
+        if not self.fails():
+            self.listening[socket] = backlog
+        return self.fails()
+
+    def close(self, machine: Caller, file: int) -> int:
+        del self.options[file]
+        self.bound.pop(file, None)
+        return 0
+
+
+def set_options(machine: Caller, address: bytes, port: int) -> None:
+    options = Memory(machine, Options, machine.address(OPTIONS))
+    options[Options.address] = machine.place(address + b"\0")
+    options[Options.port] = port
+
+
+addresses = st.ip_addresses().filter(lambda address: getattr(address, "scope_id", None) is None)
+
+
+@given(
+    address=addresses,
+    port=st.integers(0, 65535),
+    count=st.sampled_from([1, 2, 3, WORKERS_MAX]),
+)
+def test_open_listeners(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address, port: int, count: int
+) -> None:
+    """As many as are asked for, on the same port, and no other socket is left open."""
+    kernel = Sockets()
+    with caller(open_listeners) as machine:
+        set_options(machine, str(address).encode(), port)
+        assert machine.call(count, kernel=kernel) == 0
+        found = Memory(machine, Listening, machine.address(LISTENING))
+        content = found.bytes(Listening.sockets, 4 * count)
+        port_now = int.from_bytes(found.bytes(Listening.address.port), "big")
+    sockets = [int.from_bytes(content[at : at + 4], "little") for at in range(0, 4 * count, 4)]
+    assert kernel.listening == dict.fromkeys(sockets, BACKLOG)
+    assert set(kernel.options) == set(sockets)
+    assert len(sockets) == count
+    always = {(SOL_SOCKET, SO_REUSEADDR), (IPPROTO_TCP, TCP_NODELAY)}
+    shared = {(SOL_SOCKET, SO_REUSEPORT)} if count > 1 else set[tuple[int, int]]()
+    assert all(options == always | shared for options in kernel.options.values())
+    assert port_now == port or (port == 0 and port_now == FREE_PORT)
+    for bound in kernel.bound.values():
+        family, packed = (AF_INET, bound[4:8]) if address.version == 4 else (AF_INET6, bound[8:24])
+        assert int.from_bytes(bound[:2], "little") == family
+        assert packed == address.packed
+        assert len(bound) == (16 if address.version == 4 else 28)
+        assert int.from_bytes(bound[2:4], "big") in (port, port_now)
+
+
+CALLS_OF_TWO = 16
+"""At least as many calls as two listeners take."""
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("at", range(1, CALLS_OF_TWO))
+def test_the_error_of_any_call_is_told(count: int, at: int) -> None:
+    kernel = Sockets({at: Errno.EADDRINUSE})
+    with caller(open_listeners) as machine:
+        set_options(machine, b"::", 0)
+        result = machine.call(count, kernel=kernel)
+    failed = len(kernel.names) >= at and kernel.names[at - 1] != "close"
+    assert result == (-Errno.EADDRINUSE if failed else 0)
+
+
+@pytest.mark.parametrize("address", [b"", b"localhost", b"1.2.3", b"1.2.3.4:80", b"[::1]", b":::"])
+def test_what_is_no_address(address: bytes) -> None:
+    kernel = Sockets()
+    with caller(open_listeners) as machine:
+        set_options(machine, address, 80)
+        assert machine.call(1, kernel=kernel) == BAD_ADDRESS
+    assert kernel.names == []
+    assert BAD_ADDRESS not in [-error for error in Errno]
+
+
+@pytest.mark.parametrize("shared", [0, 1])
+@pytest.mark.parametrize("at", range(1, 6))
+def test_bind_socket_closes_what_it_cannot_bind(shared: int, at: int) -> None:
+    kernel = Sockets({at: Errno.EACCES})
+    with caller(under_test.bind_socket) as machine:
+        found = Memory(machine, Listening, machine.address(LISTENING))
+        found[Listening.address.family] = AF_INET
+        found[Listening.address_size] = 16
+        result = machine.call(shared, kernel=kernel)
+    if at <= 4 + shared:
+        assert result == -Errno.EACCES
+        assert not kernel.options
+    else:
+        assert set(kernel.options) == {result}
+
+
+@pytest.mark.parametrize(("family", "expected"), [(AF_INET, 0), (AF_INET6, 1)])
+def test_is_ipv6(family: int, expected: int) -> None:
+    with caller(under_test.is_ipv6) as machine:
+        found = Memory(machine, Listening, machine.address(LISTENING))
+        found[Listening.address.family] = family
+        assert machine.call() == expected
