@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from enum import IntFlag
-from typing import Any, Never
+from typing import Any, Never, NoReturn
 
 import pytest
 
@@ -426,6 +426,12 @@ def frame_pointer_harmed(a: x0) -> None:
     ret()
 
 
+@says(r"hint #25: the name of a hint that changes registers fits here, not 25")
+def return_address_signed_by_number() -> None:
+    hint(25)
+    ret()
+
+
 STACK = r"only frame\(\) moves the stack pointer"
 
 
@@ -611,6 +617,11 @@ def empty() -> None: ...
 
 @says(r"ret in returns_after_all, whose signature says that it never returns")
 def returns_after_all() -> Never:
+    ret()
+
+
+@says(r"ret in returns_too, whose signature says that it never returns")
+def returns_too() -> NoReturn:
     ret()
 
 

@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Literal, Never, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, Never, NoReturn, get_args, get_origin
 
 from . import parts
 from .errors import AssemblyError
@@ -206,7 +206,7 @@ class Routine(Place):
             else ()
         )
         """The registers it leaves its results in."""
-        self.returns = result is not Never
+        self.returns = result not in (Never, NoReturn)
         """Whether it comes back at all: not if its signature says Never."""
         self.given_back = parts.written(*self.results)
         self.refuse_signature()

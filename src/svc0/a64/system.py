@@ -39,10 +39,27 @@ class Hint(Mnemonic):
         self.write()
 
 
+class HintNumber(Number):
+    """The number of a hint; not of those that sign addresses, whose names say what they change."""
+
+    SIGNING = (7, 8, 10, 12, 14, *range(24, 32))
+
+    def __init__(self) -> None:
+        super().__init__("imm7", 0, 127)
+
+    def fields(self, value: int | None) -> Fields:
+        if value in self.SIGNING:
+            raise self.refuse("the name of a hint that changes registers", value)
+        return super().fields(value)
+
+    def wrong(self, random: Random) -> Iterator[object]:
+        yield from (-1, 128, *self.SIGNING)
+
+
 class AnyHint(Mnemonic):
     """A hint by its number, for those without a name."""
 
-    forms = [Form("1101010100 0 00 011 0010 imm7 11111", Number("imm7", 0, 127))]
+    forms = [Form("1101010100 0 00 011 0010 imm7 11111", HintNumber())]
 
     def __call__(self, number: int) -> None:
         self.write(number)
