@@ -1,7 +1,8 @@
 """What the server does for two requests: each system call, and the instructions before it.
 
-    python -m tools.journey            docs/how-a-request-travels.md quotes this
-    python -m tools.journey --routines how many instructions of which routine, for each request
+    python -m tools.journey             the calls, as docs/how-a-request-travels.md has them
+    python -m tools.journey --routines  how many instructions of which routine, for each request
+    python -m tools.journey --update    put the numbers into that page
 
 It runs in the emulator, on the very image that `svc0 build` writes, with real sockets and files.
 """
@@ -28,7 +29,13 @@ from svc0.machine.process import BASE
 
 REQUEST = b"GET /hello.txt HTTP/1.1\r\nHost: example\r\n\r\n"
 CONTENT = b"hello"
+LONG_AGO = 1_500_000_000
+"""When the file was changed: what changed just now has an entity-tag of its own kind."""
+
 ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "how-a-request-travels.md"
+ROW = re.compile(r"^(\| \d+ \| `(\w+)` \| )(\d+)", re.MULTILINE)
+"""A row of the page's table: number, call, instructions before it."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,7 @@ def journey(request: bytes = REQUEST, times: int = 2) -> tuple[list[Step], list[
     """What the worker did for a client with so many requests; the answers; the access log."""
     with tempfile.TemporaryDirectory() as site, tempfile.TemporaryFile() as report:
         Path(site, "hello.txt").write_bytes(CONTENT)
+        os.utime(Path(site, "hello.txt"), (LONG_AGO, LONG_AGO))
         command = [sys.executable, "-m", "tools.journey", "--serve", site, str(report.fileno())]
         with subprocess.Popen(
             command,
@@ -141,15 +149,25 @@ def requests(steps: Sequence[Step]) -> list[list[Step]]:
     return [list(steps[start : next(n for n in waits if n > start) + 1]) for start in starts]
 
 
+def update(steps: Sequence[Step]) -> None:
+    """Put the numbers of instructions into the page."""
+    counts = iter(steps)
+    text = ROW.sub(lambda row: f"{row[1]}{next(counts).instructions}", PAGE.read_text())
+    PAGE.write_text(text)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser("python -m tools.journey", description=__doc__)
     parser.add_argument("--routines", action="store_true")
+    parser.add_argument("--update", action="store_true")
     parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.serve:
         watched(asked.serve[0], int(asked.serve[1]))
     steps, _, logged = journey()
-    if not asked.routines:
+    if asked.update:
+        update(steps)
+    elif not asked.routines:
         print(f"{'call':<14}{'result':>6}{'instructions before it':>24}")
         for step in steps:
             print(step)

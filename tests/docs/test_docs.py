@@ -20,11 +20,11 @@ from pathlib import Path
 
 import pytest
 
-from tools.journey import journey, requests
+from tools.journey import PAGE as TRAVELS
+from tools.journey import ROW, journey, requests
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-TRAVELS = ROOT / "docs" / "how-a-request-travels.md"
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]+)(#[^)\s]*)?\)|(?:src|href)=\"([^\"#]+)\"")
 LEFT_OUT = "…"
@@ -111,12 +111,15 @@ def test_every_document_is_in_the_index() -> None:
 
 
 def test_a_request_travels_as_told() -> None:
-    """The calls in the page's table are those the server makes, in their order."""
-    told = re.findall(r"^\| \d+ \| `(\w+)`", TRAVELS.read_text(), re.MULTILINE)
+    """The calls in the page's table are those the server makes, and cost about what it says."""
+    told = ROW.findall(TRAVELS.read_text())
     steps, answers, logged = journey()
-    made = [step.call for step in steps]
-    end = made.index("write") + 1
-    assert [call.replace("openat2", "openat") for call in told] == made[:end]
+    end = [step.call for step in steps].index("write") + 1
+    assert [call.replace("openat2", "openat") for _, call, _ in told] == [
+        step.call for step in steps[:end]
+    ]
+    cost, said = sum(step.instructions for step in steps[:end]), sum(int(row[2]) for row in told)
+    assert said == pytest.approx(cost, rel=0.1), "python -m tools.journey --update"
     first, second = ([step.call for step in each] for each in requests(steps))
     assert first == second
     assert [answer.split(b"\r\n")[0] for answer in answers] == [b"HTTP/1.1 200 OK"] * 2
