@@ -21,7 +21,14 @@ from svc0.machine.call import Caller, caller
 from svc0.server import pool
 from svc0.server.connection import NO_FILE, Buffer, Connection, State
 from svc0.server.conversation import CLOSE, LINGER_SECONDS, WAIT, expire, wake
-from svc0.server.limits import BODY_MAX, HEAD_MAX, INPUT_MAX, LINE_MAX
+from svc0.server.limits import (
+    BODY_MAX,
+    CHUNK_LINE_MAX,
+    HEAD_MAX,
+    INPUT_MAX,
+    LINE_MAX,
+    TRAILER_MAX,
+)
 from svc0.server.settings import SETTINGS, packed
 from svc0.server.workspace import Workspace
 from tests.clients.compare import Times, differences
@@ -323,6 +330,24 @@ def test_the_largest_heads(spare: int, before: int) -> None:
         data = GET * before + request + GET
         agree(data, [data])
         agree(data, cut(data, range(0, len(data), INPUT_MAX - 1)))
+
+
+@pytest.mark.parametrize("spare", [0, 1, 100, CHUNK_LINE_MAX, TRAILER_MAX, TRAILER_MAX + 1])
+@pytest.mark.parametrize("size", [100, HEAD_MAX])
+def test_a_body_has_room_wherever_its_head_ends(spare: int, size: int) -> None:
+    """The head of a request ends where the input does, or so many bytes before."""
+    begin = b"GET /one.txt HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nX: "
+    head = begin.ljust(size - 4, b"x") + b"\r\n\r\n"
+    extension = b"1;".ljust(CHUNK_LINE_MAX - 2, b"x")
+    trailer = b"X: ".ljust(TRAILER_MAX - 4, b"x")
+    body = extension + b"\r\na\r\n5000\r\n" + bytes(0x5000) + b"\r\n0\r\n" + trailer + b"\r\n\r\n"
+    before = GET.replace(b"\r\n\r\n", b"\r\nX: \r\n\r\n")
+    filled = INPUT_MAX - spare - len(head)
+    before = before.replace(b"X: ", b"X: ".ljust(3 + filled - len(before), b"x"))
+    data = before + head + body + GET
+    assert data.index(body) == INPUT_MAX - spare
+    agree(data, [data])
+    agree(data, [data[: INPUT_MAX - spare], data[INPUT_MAX - spare :]])
 
 
 # --- time ---------------------------------------------------------------------------

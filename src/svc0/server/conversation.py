@@ -13,7 +13,7 @@ from svc0.kernel.structs import EpollEvent
 from . import body
 from .connection import Buffer, Connection, State, Then, forget_request
 from .framing import Framing, judge
-from .limits import INPUT_MAX
+from .limits import HEAD_MAX, INPUT_MAX
 from .log import log_access
 from .pool import give_buffer, take_buffer
 from .request import Kind, field_value, parse
@@ -297,12 +297,14 @@ def connection_lists(token: x0, size: x1, connection: x27) -> w0:
 
 @routine
 def expect_body(connection: x27, worker: x28) -> w0:
-    """1 if there is a body to be read before the answer, else 0.
+    """1 if there is more to be read before the answer: a body; else 0.
 
     A client that waits for 100 (Continue) is answered at once, and sends no body;
     whether it will cannot be known, so the connection is closed after the answer.
+    Behind other requests a head may end where the input does: then it moves to the
+    start, and is read anew, since the body needs the room behind it.
     """
-    waits, none = label(), label()
+    waits, none, has_room = label(), label(), label()
 
     ldr(x10, [connection, Connection.buffer])
     ldrb(w9, [x10, Buffer.request.framing])
@@ -310,6 +312,18 @@ def expect_body(connection: x27, worker: x28) -> w0:
     b.eq(none)
     ldrb(w9, [x10, Buffer.request.waits])
     cbnz(w9, waits)
+    ldr(w9, [x10, Buffer.start])
+    cbz(w9, has_room)
+    ldr(w9, [x10, Buffer.request.head_end])
+    mov(w11, HEAD_MAX)
+    cmp(w9, w11)
+    b.ls(has_room)
+    with frame():
+        bl(make_room)
+        mov(w0, 1)
+    ret()
+
+    here(has_room)
     set_state(connection, State.BODY)
     set_deadline(connection, worker, Settings.body_seconds)
     mov(w0, 1)

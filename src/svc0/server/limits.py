@@ -34,6 +34,6 @@ assert LINE_MAX < HEAD_MAX < INPUT_MAX < 1 << 16, "offsets into the input fit 16
 assert 3 * PATH_MAX + LINE_MAX + 2048 < OUTPUT_MAX, (
     "the longest Location fits, with all that goes with it"
 )
-assert CHUNK_LINE_MAX < TRAILER_MAX < INPUT_MAX - HEAD_MAX, (
+assert CHUNK_LINE_MAX < TRAILER_MAX < INPUT_MAX - HEAD_MAX - 2 * EMPTY_LINES_MAX, (
     "a line of a body fits behind the longest head"
 )
