@@ -347,6 +347,14 @@ def test_the_stack_pointer() -> None:
     raw(encoded(sub, sp, sp, 32), encoded(add, sp, sp, 32)).call()
 
 
+def test_code_that_was_written_over_is_run_as_it_is_now() -> None:
+    machine = raw(encoded(nop))
+    machine.call()
+    machine.write(machine.address(machine.routine), encoded(add, x20, x20, 1))
+    with pytest.raises(CallError, match="harmful did not preserve x20"):
+        machine.call()
+
+
 def test_what_is_given_in_a_kept_register_must_be_kept_too() -> None:
     @routine
     def on(connection: x27) -> x0:

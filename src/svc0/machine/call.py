@@ -156,6 +156,8 @@ class Caller:
         """Put bytes into memory; CallError if there is none."""
         try:
             self.uc.mem_write(address, bytes(content))
+            if address in self.program.text:
+                self.uc.ctl_flush_tb()  # else what ran once would run again as it was
         except UcError:
             raise CallError(f"there is no room for {len(content)} bytes at {address:#x}") from None
 
