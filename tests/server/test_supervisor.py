@@ -1,0 +1,360 @@
+"""The supervisor, with children that live and die as a test says, and signals in any order."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from svc0.kernel.constants import (
+    PR_SET_PDEATHSIG,
+    SFD_CLOEXEC,
+    SHUT_RD,
+    SIG_BLOCK,
+    SIGCHLD,
+    SIGHUP,
+    SIGINT,
+    SIGKILL,
+    SIGQUIT,
+    SIGSET_SIZE,
+    SIGTERM,
+    WNOHANG,
+)
+from svc0.kernel.errors import Errno
+from svc0.kernel.structs import SignalInfo
+from svc0.machine.call import Caller, caller
+from svc0.server import supervisor as under_test
+from svc0.server.listeners import LISTENING, Listening
+from svc0.server.options import WORKERS_MAX
+from svc0.server.supervisor import ALL_SIGNALS, FAMILY, Family, supervise
+from tests.server.memory import Memory
+from tests.server.process import Ended, Process
+
+ROOT, SIGNALS, OURSELVES = 5, 6, 1000
+Event = Callable[["System"], None]
+
+
+class System(Process):
+    """Processes and signals.  What happens next, whenever the supervisor waits, are the ``events``.
+
+    ``forks`` says what a fork does: 0 makes a process, -errno fails; behind its end each makes one.
+    """
+
+    def __init__(self, events: list[Event] | None = None, forks: list[int] | None = None) -> None:
+        super().__init__()
+        self.events, self.forks = deque(events or []), deque(forks or [])
+        self.alive: dict[int, list[int]] = {}
+        """Each child, with the signals that it was sent."""
+        self.ended: deque[tuple[int, int]] = deque()
+        self.pending: set[int] = set()
+        self.shut: list[int] = []
+        self.paused = 0
+        self.born = OURSELVES
+
+    # What a test does.
+
+    def end(self, child: int, status: int = 0) -> None:
+        del self.alive[child]
+        self.ended.append((child, status))
+        self.pending.add(SIGCHLD)
+
+    # What the supervisor asks for.
+
+    def rt_sigprocmask(self, machine: Caller, how: int, mask: int, old: int, size: int) -> int:
+        assert (how, old, size) == (SIG_BLOCK, 0, SIGSET_SIZE)
+        self.blocked = machine.read(mask, size)
+        return 0
+
+    def signalfd4(self, machine: Caller, file: int, mask: int, size: int, flags: int) -> int:
+        assert (file, size, flags) == (2**32 - 1, SIGSET_SIZE, SFD_CLOEXEC)
+        assert machine.read(mask, size) == self.blocked, "else a signal could kill us"
+        return SIGNALS
+
+    def read(self, machine: Caller, file: int, data: int, size: int) -> int:
+        assert (file, size) == (SIGNALS, SignalInfo.size)
+        if random.random() < 0.2:
+            return -Errno.EINTR
+        while not self.pending:
+            assert self.events, "it would wait for ever"
+            self.events.popleft()(self)
+        signal = min(self.pending)
+        self.pending.remove(signal)
+        machine.write(data, signal.to_bytes(4, "little").ljust(size, b"\xee"))
+        return size
+
+    def getpid(self, machine: Caller) -> int:
+        return OURSELVES
+
+    def clone(self, machine: Caller, flags: int, *others: int) -> int:
+        assert (flags, others) == (SIGCHLD, (0, 0, 0, 0))
+        if result := self.forks.popleft() if self.forks else 0:
+            return result
+        self.born += 1
+        self.alive[self.born] = []
+        return self.born
+
+    def wait4(self, machine: Caller, process: int, status: int, options: int, usage: int) -> int:
+        assert (process, options, usage) == (2**32 - 1, WNOHANG, 0)
+        if not self.ended:
+            return 0 if self.alive else -Errno.ECHILD
+        child, how = self.ended.popleft()
+        machine.write(status, how.to_bytes(4, "little"))
+        return child
+
+    def kill(self, machine: Caller, process: int, signal: int) -> int:
+        if process == OURSELVES:
+            self.pending.add(signal)
+            return 0
+        known = {*self.alive, *(child for child, _ in self.ended)}
+        assert process in known, "a process of somebody else"
+        if process in self.alive:
+            self.alive[process].append(signal)
+            if signal == SIGKILL:
+                self.end(process, SIGKILL)
+        return 0
+
+    def shutdown(self, machine: Caller, socket: int, how: int) -> int:
+        assert how == SHUT_RD
+        self.shut.append(socket)
+        return 0
+
+    def nanosleep(self, machine: Caller, time: int, left: int) -> int:
+        assert int.from_bytes(machine.read(time, 8), "little") == 0
+        assert int.from_bytes(machine.read(time + 8, 8), "little") == 100_000_000
+        assert left == 0
+        self.paused += 1
+        return 0
+
+
+def run(system: System, count: int = 2) -> int:
+    """Supervise so many workers until it ends: the status it ends with."""
+    with caller(supervise) as machine:
+        listening = Memory(machine, Listening, machine.address(LISTENING))
+        sockets = range(20, 20 + count)
+        listening[Listening.sockets] = b"".join(one.to_bytes(4, "little") for one in sockets)
+        with pytest.raises(Ended) as ended:
+            machine.call(count, ROOT, kernel=system)
+    return ended.value.status
+
+
+def comes(signal: int) -> Event:
+    return lambda system: system.pending.add(signal)
+
+
+def ends(status: int = 0) -> Event:
+    """The oldest child ends."""
+    return lambda system: system.end(min(system.alive), status)
+
+
+def all_end(system: System) -> None:
+    for child in list(system.alive):
+        system.end(child)
+
+
+def test_the_signals_are_those_that_are_heeded() -> None:
+    numbers = {n for n in range(1, 65) if int.from_bytes(ALL_SIGNALS, "little") >> (n - 1) & 1}
+    assert numbers == {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGCHLD}
+
+
+@pytest.mark.parametrize("signal", [SIGTERM, SIGINT, SIGQUIT])
+@pytest.mark.parametrize("count", [1, 3, WORKERS_MAX])
+def test_stop(signal: int, count: int) -> None:
+    """Each worker is told once, nobody new can connect, and the end is a good one."""
+    told: list[list[int]] = []
+
+    def look(system: System) -> None:
+        told.extend(system.alive.values())
+        all_end(system)
+
+    system = System([comes(signal), look])
+    assert run(system, count) == 0
+    assert told == [[SIGTERM]] * count
+    assert system.shut == list(range(20, 20 + count))
+    assert system.said == []
+
+
+def test_a_second_signal_ends_it_at_once() -> None:
+    system = System([comes(SIGTERM), comes(SIGINT)])
+    assert run(system, 3) == 0
+    assert system.alive == {}
+    assert system.paused == 0, "at once"
+    assert len(system.said) == 3
+
+
+def test_children_that_end_one_by_one_while_stopping() -> None:
+    """None is started anew, not even one that failed."""
+    system = System([comes(SIGTERM), ends(), ends(1 << 8), comes(SIGHUP), ends()])
+    assert run(system, 3) == 0
+    assert system.born == OURSELVES + 3
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (0, b""),
+        (1 << 8, b"svc0: worker 1001 ended with status 1\n"),
+        (255 << 8, b"svc0: worker 1001 ended with status 255\n"),
+        (11, b"svc0: worker 1001 was killed by signal 11\n"),
+        (11 | 0x80, b"svc0: worker 1001 was killed by signal 11\n"),
+    ],
+)
+def test_a_worker_that_dies_is_replaced(status: int, said: bytes) -> None:
+    alive: list[int] = []
+    system = System([ends(status), lambda now: alive.extend(now.alive), comes(SIGTERM), all_end])
+    system.events.insert(1, comes(SIGCHLD))  # one that says nothing
+    assert run(system, 2) == 0
+    assert alive == [OURSELVES + 2, OURSELVES + 3]
+    assert b"".join(line for _, line in system.said) == said
+    assert system.paused == bool(said)
+
+
+def test_sighup_starts_new_workers_at_once_and_lets_the_old_finish() -> None:
+    told: dict[int, list[int]] = {}
+    system = System([comes(SIGHUP), lambda now: told.update(now.alive), comes(SIGTERM), all_end])
+    system.events.insert(2, comes(SIGCHLD))
+    assert run(system, 2) == 0
+    assert list(told) == [1001, 1002, 1003, 1004]
+    assert system.shut == [20, 21], "only at the end"
+
+
+def test_sighup_again_while_the_old_are_finishing() -> None:
+    """There is never more than one new and one old worker of a listener."""
+    most: list[int] = []
+    look: Event = lambda system: (most.append(len(system.alive)), system.pending.add(SIGCHLD))[0]  # noqa: E731
+    events = [comes(SIGHUP), look] * 3 + [
+        ends(),
+        look,
+        comes(SIGHUP),
+        look,
+        comes(SIGTERM),
+        all_end,
+    ]
+    system = System(events)
+    assert run(system, 2) == 0
+    assert most == [4, 4, 4, 3, 4]
+
+
+@pytest.mark.parametrize("error", [Errno.EAGAIN, Errno.ENOMEM])
+def test_no_worker_can_be_started(error: Errno) -> None:
+    system = System(forks=[-error])
+    assert run(system, 3) == 1
+    [(file, line)] = system.said
+    assert file == 2
+    assert line.startswith(b"svc0: cannot start workers: ")
+
+
+def test_a_worker_that_cannot_be_started_yet() -> None:
+    """The others go on, and it is tried again, with pauses, until it is there."""
+    system = System([comes(SIGTERM), all_end], forks=[0, -Errno.EAGAIN, -Errno.EAGAIN, 0, 0])
+    assert run(system, 3) == 0
+    assert system.born == OURSELVES + 3
+    assert system.paused == 2
+    assert system.said == []
+
+
+def test_without_a_descriptor_for_signals() -> None:
+    class Full(System):
+        """It has no descriptor left."""
+
+        def signalfd4(self, machine: Caller, file: int, mask: int, size: int, flags: int) -> int:
+            return -Errno.EMFILE
+
+    system = Full()
+    assert run(system) == 1
+    assert system.said == [(2, b"svc0: cannot start workers: too many files are open\n")]
+    assert not system.alive
+
+
+@given(
+    st.lists(st.sampled_from(["hup", "ends", "fails", "stranger"]), max_size=12), st.integers(1, 4)
+)
+def test_there_is_always_a_worker_for_each_listener(what: list[str], count: int) -> None:
+    def check(system: System) -> None:
+        new = [child for child, signals in system.alive.items() if not signals]
+        assert len(new) == count
+        assert len(system.alive) <= 2 * count
+
+    def stranger(system: System) -> None:
+        system.ended.append((77, 1 << 8))  # a child that whoever started us left behind
+        system.pending.add(SIGCHLD)
+
+    happenings = {"hup": comes(SIGHUP), "ends": ends(), "fails": ends(9), "stranger": stranger}
+    events: list[Event] = []
+    for name in what:
+        events += [happenings[name], check]
+    system = System([*events, comes(SIGTERM), all_end])
+    assert run(system, count) == 0
+
+
+# --- in the child --------------------------------------------------------------------
+
+
+class Child(Process):
+    """What a new worker sees until it serves."""
+
+    def __init__(self, parent: int) -> None:
+        super().__init__()
+        self.parent = parent
+
+    def getpid(self, machine: Caller) -> int:
+        return OURSELVES
+
+    def clone(self, machine: Caller, *arguments: int) -> int:
+        return 0
+
+    def prctl(self, machine: Caller, option: int, signal: int, *others: int) -> int:
+        assert (option, signal, others) == (PR_SET_PDEATHSIG, SIGTERM, (0, 0, 0))
+        return 0
+
+    def getppid(self, machine: Caller) -> int:
+        assert self.names[-2] == "prctl", "else it could die in between, and nobody would tell"
+        return self.parent
+
+    def close(self, machine: Caller, file: int) -> int:
+        self.closed = file
+        return 0
+
+    def openat2(self, machine: Caller, directory: int, *arguments: int) -> int:
+        self.directory = directory
+        raise Ended(99)  # here the worker begins
+
+
+@pytest.mark.parametrize("number", [0, 1, WORKERS_MAX - 1])
+def test_a_child_serves_its_listener(number: int) -> None:
+    child = Child(OURSELVES)
+    with caller(under_test.start_worker) as machine:
+        family = Memory(machine, Family, machine.address(FAMILY))
+        family[Family.root], family[Family.signals] = ROOT, SIGNALS
+        with pytest.raises(Ended) as ended:
+            machine.call(number, kernel=child)
+    assert ended.value.status == 99
+    assert (child.directory, child.closed) == (ROOT, SIGNALS)
+
+
+def test_a_child_whose_parent_is_gone() -> None:
+    with caller(under_test.start_worker) as machine, pytest.raises(Ended) as ended:
+        machine.call(0, kernel=Child(1))
+    assert ended.value.status == 1
+
+
+@given(
+    children=st.lists(st.integers(1, 5), max_size=2 * WORKERS_MAX, unique=True),
+    child=st.integers(1, 6),
+)
+def test_forget_child(children: list[int], child: int) -> None:
+    with caller(under_test.forget_child) as machine:
+        family = Memory(machine, Family, machine.address(FAMILY))
+        table = b"".join(number.to_bytes(4, "little") for number in children)
+        family[Family.children] = table.ljust(8 * WORKERS_MAX, b"\0")
+        family[Family.running] = len(children)
+        known = child in children
+        assert machine.call(child) == known
+        assert family[Family.running] == len(children) - known
+        left = family.bytes(Family.children, 8 * WORKERS_MAX)
+    assert child not in [
+        int.from_bytes(left[at : at + 4], "little") for at in range(0, len(left), 4)
+    ]
