@@ -1,0 +1,291 @@
+"""The command line as people see it: a process, its output, its exit code."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from svc0 import __version__
+from svc0.config import OPTIONS
+from tests.tools import need_tool
+
+SECONDS = 60
+SVC0 = [sys.executable, "-c", "from svc0.cli import app; app()"]
+PLAIN = {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "80"}
+COLOUR = {"FORCE_COLOR": "1", "TERM": "xterm-256color", "COLUMNS": "80"}
+ESCAPE = "\x1b["
+BOX = "\u2500\u2502\u256d\u2570"
+
+
+def variables(**more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in PLAIN | COLOUR}
+    source = str(Path(__file__).parents[1] / "src")
+    return {**kept, "PYTHONPATH": source, **more}
+
+
+def run(
+    *words: str, cwd: Path | None = None, more: Mapping[str, str] = PLAIN
+) -> tuple[int, str, str]:
+    """Its exit code, its output, its errors."""
+    done = subprocess.run(
+        [*SVC0, *words],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        cwd=cwd,
+        env=variables(**more),
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@contextmanager
+def serving(*words: str, **more: str) -> Generator[tuple[str, list[str]], None, None]:
+    """A server that runs, its URL and what it has said so far; it must end well by Ctrl+C."""
+    with subprocess.Popen(
+        [*SVC0, "serve", "-p", "0", *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=variables(**PLAIN, **more),
+    ) as process:
+        assert process.stderr is not None
+        said: list[str] = []
+        try:
+            for line in process.stderr:
+                said.append(line)
+                if found := re.search(r"http://\S+", line):
+                    yield found[0], said
+                    break
+            else:
+                pytest.fail(f"it did not say where: {said}")
+            process.send_signal(signal.SIGINT)
+            assert process.wait(SECONDS) == 0, process.stderr.read()
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "index.html").write_text("<!DOCTYPE html><title>here</title>\n")
+    return site
+
+
+# --- words -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("flag", ["--version", "-V"])
+def test_version(flag: str) -> None:
+    assert run(flag) == (0, f"svc0 {__version__}\n", "")
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help(flag: str) -> None:
+    status, out, errors = run(flag)
+    assert (status, errors) == (0, "")
+    assert "serve" in out
+    assert "build" in out
+    for command in "serve", "build":
+        status, out, errors = run(command, flag)
+        assert (status, errors) == (0, "")
+        for name in "--port", "--bind", "--workers", "--log", "--connections", "--head-seconds":
+            assert name in out
+        assert str(OPTIONS["port"].default) in out
+        assert max(map(len, out.splitlines())) <= 80
+        assert ESCAPE not in out
+
+
+def test_without_words_it_helps() -> None:
+    _, out, errors = run()
+    assert "serve" in out + errors
+    assert "Traceback" not in errors
+
+
+LIMITS = {
+    "--port": (0, 65535),
+    "--workers": (0, 64),
+    "--connections": (1, 65536),
+    "--head-seconds": (1, 86400),
+    "--idle-seconds": (1, 86400),
+    "--send-seconds": (1, 86400),
+}
+
+
+@pytest.mark.parametrize("command", ["serve", "build"])
+def test_limits_are_those_of_the_table(command: str) -> None:
+    for flag, (low, high) in LIMITS.items():
+        option = OPTIONS[flag.removeprefix("--").replace("-", "_")]
+        assert (option.low, option.high) == (low, high)
+    status, out, errors = run(command, "--port", "65536")
+    assert (status, out) == (2, "")
+    assert "--port" in errors
+    assert "65535" in errors
+
+
+MISTAKES = [
+    ("--nope",),
+    ("serv",),
+    ("serve", "--nope"),
+    ("serve", "-p"),
+    ("serve", "-p", "x"),
+    ("serve", "-p", "-1"),
+    ("serve", "-w", "65"),
+    ("serve", "--connections", "0"),
+    ("serve", "--head-seconds", "0"),
+    ("serve", "--log", "nope"),
+    ("serve", "--machine", "nope"),
+    ("serve", "one", "two"),
+    ("build", "--idle-seconds", "86401"),
+]
+
+
+@pytest.mark.parametrize("words", MISTAKES, ids=" ".join)
+def test_a_mistake_is_one_plain_line_and_2(words: tuple[str, ...]) -> None:
+    status, out, errors = run(*words)
+    assert (status, out) == (2, "")
+    assert re.fullmatch(r"svc0: [^\n]+: try svc0( serve| build)? --help\n", errors), errors
+
+
+def test_a_mistake_is_plain_on_a_terminal_too() -> None:
+    status, out, errors = run("serve", "-p", "x", more=COLOUR)
+    assert (status, out) == (2, "")
+    assert errors.count("\n") == 1
+    assert not set(errors) & set(BOX)
+    assert ESCAPE not in errors
+
+
+def test_completion() -> None:
+    asked = {"_SVC0_COMPLETE": "complete_bash", "COMP_WORDS": "svc0 se", "COMP_CWORD": "1"}
+    assert run(more=PLAIN | asked)[1].split() == ["serve"]
+    asked |= {"COMP_WORDS": "svc0 serve --he", "COMP_CWORD": "2"}
+    assert run(more=PLAIN | asked)[1].split() == ["--head-seconds", "--help"]
+    asked |= {"COMP_WORDS": "svc0 serve --machine em", "COMP_CWORD": "3"}
+    assert run(more=PLAIN | asked)[1].split() == ["emulator"]
+
+
+def test_show_completion_for_bash(tmp_path: Path) -> None:
+    """The script for the shell that asks, which is found by looking at the parent."""
+    bash = need_tool("bash")
+    program = tmp_path / "svc0"
+    program.write_text(f"#!{sys.executable}\nfrom svc0.cli import app\napp()\n")
+    program.chmod(0o755)
+    for words in "--show-completion", "--show-completion bash":
+        done = subprocess.run(
+            [bash, "-c", f"{program} {words}; exit $?"],
+            capture_output=True,
+            text=True,
+            env=variables(**PLAIN, SHELL=bash),
+            timeout=SECONDS,
+        )
+        if done.returncode == 0:
+            assert "_SVC0_COMPLETE=complete_bash" in done.stdout
+            return
+    pytest.fail(done.stderr)
+
+
+# --- what cannot be done -----------------------------------------------------------------
+
+
+def test_what_cannot_be_done_is_one_line_and_1(tmp_path: Path, site: Path) -> None:
+    folder = str(tmp_path)
+    for words, message in {
+        ("build", "-o", "/not/there/x"): "cannot write /not/there/x: no such file or directory",
+        ("build", "-o", folder): f"cannot write {folder}: is a directory",
+        ("build", "-b", "no.such.name.invalid"): "cannot listen on no.such.name.invalid: "
+        "there is no such address or name",
+        ("build", "x" * 1024): "root takes up to 1023 bytes without NUL",
+    }.items():
+        assert run(*words) == (1, "", f"svc0: {message}\n")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["site"]
+    status, out, errors = run("serve", "/not/there", "--machine", "emulator")
+    assert (status, out) == (1, "")
+    last = "svc0: cannot serve /not/there: there is no such file or directory"
+    assert errors.splitlines()[-1] == last
+    assert len(errors.splitlines()) == 2
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written_to(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    path = tmp_path / "server"
+    said = run("build", "-o", str(path))
+    assert said == (1, "", f"svc0: cannot write {path}: permission denied\n")
+
+
+# --- what can ----------------------------------------------------------------------------
+
+
+def test_build(tmp_path: Path, site: Path) -> None:
+    qemu = need_tool("qemu-aarch64")
+    status, out, errors = run("build", "site", "-o", "made", "-p", "0", "-w", "1", cwd=tmp_path)
+    made = tmp_path / "made"
+    assert (status, out) == (0, "")
+    assert errors == f"svc0: wrote made, {made.stat().st_size:,} bytes\n"
+    with subprocess.Popen(
+        [qemu, "./made"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        cwd=tmp_path,
+    ) as process:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        found = re.fullmatch(r"svc0: serving site at (http://127\.0\.0\.1:\d+/)\n", line)
+        assert found, line
+        with urlopen(found[1]) as answer:
+            assert answer.read() == (site / "index.html").read_bytes()
+        process.terminate()
+        assert process.wait(SECONDS) == 0
+
+
+def test_build_with_symbols(tmp_path: Path) -> None:
+    for name, flags in {"plain": [], "full": ["--symbols"]}.items():
+        assert run("build", "-o", str(tmp_path / name), *flags)[0] == 0
+    plain, full = (tmp_path / "plain").read_bytes(), (tmp_path / "full").read_bytes()
+    assert b"handle_events" in full
+    assert b"handle_events" not in plain
+
+
+@pytest.mark.parametrize("machine", ["emulator", "qemu"])
+def test_serve(site: Path, machine: str) -> None:
+    if machine == "qemu":
+        need_tool("qemu-aarch64")
+    with serving(str(site), "--machine", machine) as (url, said):
+        assert said[0].startswith(f"svc0: running on {machine}: ")
+        assert said[1:] == [f"svc0: serving {site} at {url}\n"]
+        with urlopen(url) as answer:
+            assert answer.read() == (site / "index.html").read_bytes()
+
+
+def test_serve_by_name(site: Path) -> None:
+    with (
+        serving(str(site), "--machine", "emulator", "-b", "localhost") as (url, _),
+        urlopen(url) as answer,
+    ):
+        assert answer.status == 200
+
+
+def test_serve_opens_a_browser(site: Path, tmp_path: Path) -> None:
+    browser, seen = tmp_path / "browser", tmp_path / "seen"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {seen}.new\nmv {seen}.new {seen}\n')
+    browser.chmod(0o755)
+    words = str(site), "--machine", "emulator", "--open"
+    with serving(*words, BROWSER=f"{browser} %s") as (url, _):
+        for _attempt in range(SECONDS * 10):
+            if seen.exists():
+                break
+            time.sleep(0.1)
+        assert seen.read_text() == f"{url}\n"
+        with urlopen(url) as answer:
+            assert answer.status == 200

@@ -1,0 +1,80 @@
+"""The table of options: what each takes, and that nothing else knows it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from svc0.config import OPTIONS, LogFormat, LogName, Value
+from svc0.server.settings import Settings, packed
+
+NUMBERS = [name for name, option in OPTIONS.items() if isinstance(option.default, int)]
+TEXTS = [name for name in OPTIONS if name not in NUMBERS]
+BEHAVIOUR = Path(__file__).parents[1] / "docs" / "behaviour.md"
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_numbers_have_limits(name: str) -> None:
+    option = OPTIONS[name]
+    for value in option.low, option.high, option.default:
+        assert option.check(value) == value
+    for wrong in option.low - 1, option.high + 1, "1":
+        with pytest.raises(ValueError, match=rf"{name} takes {option.low} to {option.high}, not "):
+            option.check(wrong)
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_texts_have_a_length_in_bytes(name: str) -> None:
+    option = OPTIONS[name]
+    most = option.size - 1
+    for value in "", "a" * most, "\u00e9" * (most // 2), "\udcff" * most:
+        assert option.check(value) == value
+    for wrong in "a" * (most + 1), "\u00e9" * option.size, "a\0b":
+        with pytest.raises(ValueError, match=f"{name} takes up to {most} bytes without NUL"):
+            option.check(wrong)
+    with pytest.raises(ValueError, match=f"{name} takes text, not 1"):
+        option.check(1)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_setting_is_where_the_server_looks(name: str) -> None:
+    value: Value = 3 if name in NUMBERS else "/x"
+    content, field = packed(**{name: value}), Settings.fields[name]
+    if isinstance(value, int):
+        assert int.from_bytes(content[field : field + field.size], "little") == value
+    else:
+        assert content[field : field + len(value) + 1] == value.encode() + b"\0"
+    rest = packed()
+    assert len(content) == len(rest) == Settings.size
+    end = field + OPTIONS[name].size if name in TEXTS else field + field.size
+    assert (content[:field], content[end:]) == (rest[:field], rest[end:])
+
+
+def test_what_is_no_option_is_named() -> None:
+    with pytest.raises(KeyError, match="there is no option prot"):
+        packed(prot=1)
+
+
+def test_log_formats_are_written_as_they_are_kept() -> None:
+    assert [name.number for name in LogName] == [1, 2, 3, 0]
+    assert len(LogName) == len(LogFormat)
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    {
+        "head: from its first byte to its last": "head_seconds",
+        "the body of a request": "body_seconds",
+        "idle, no byte of a next request": "idle_seconds",
+        "sending: no byte taken by the client": "send_seconds",
+        "connections per worker": "connections",
+        "requests per connection": "requests",
+        "stopping (SIGTERM)": "stop_seconds",
+    }.items(),
+)
+def test_the_documentation_knows_the_defaults(line: str, name: str) -> None:
+    found = re.search(rf"^\| {re.escape(line)} \| ([\d,]+)", BEHAVIOUR.read_text(), re.M)
+    assert found
+    assert int(found[1].replace(",", "")) == OPTIONS[name].default
