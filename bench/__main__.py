@@ -10,6 +10,7 @@ import argparse
 import os
 import platform
 import re
+import select
 import shutil
 import socket
 import subprocess
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -104,7 +105,10 @@ def floor() -> float:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         child = os.fork()
         if child == 0:
-            answer_everybody(listener)
+            try:
+                answer_everybody(listener)
+            finally:
+                os._exit(1)
         try:
             return requests_per_second(listener.getsockname()[1])
         finally:
@@ -114,8 +118,6 @@ def floor() -> float:
 
 def answer_everybody(listener: socket.socket) -> None:
     """Until killed."""
-    import select
-
     clients: dict[int, socket.socket] = {}
     poll = select.epoll()
     poll.register(listener.fileno(), select.EPOLLIN)
@@ -125,10 +127,17 @@ def answer_everybody(listener: socket.socket) -> None:
                 client, _address = listener.accept()
                 clients[client.fileno()] = client
                 poll.register(client.fileno(), select.EPOLLIN)
-            elif clients[number].recv(4096):
-                clients[number].send(ANSWER)
             else:
-                clients.pop(number).close()
+                answer(clients, number)
+
+
+def answer(clients: dict[int, socket.socket], number: int) -> None:
+    """One read of a client, or its end."""
+    with suppress(ConnectionError):
+        if clients[number].recv(4096):
+            clients[number].send(ANSWER)
+            return
+    clients.pop(number).close()
 
 
 def speeds(console: Console) -> Table | None:
