@@ -69,7 +69,7 @@ def busy_answer() -> bytes:
     """The whole answer to a client for whom there is no room."""
     [status] = [status for status in STATUSES if status.number == 503]
     fields = f"Content-Type: text/html; charset=utf-8\r\nContent-Length: {len(status.page)}\r\n"
-    head = f"Server: svc0\r\n{fields}Retry-After: 1\r\nConnection: close\r\n\r\n"
+    head = f"Server: svc0\r\n{fields}Vary: Accept\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"
     return status.line + head.encode() + status.page
 
 
