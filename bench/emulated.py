@@ -32,7 +32,7 @@ from svc0.machine.world import Buffers, Events, File, Timer
 NOW: Final = 1_700_000_000
 SECOND: Final = 1_000_000_000
 PATIENCE: Final = 10
-QUIET: Final = 0.05
+QUIET: Final = 0.01
 """Seconds without a byte after which an answer of unknown length is whole."""
 
 CLOCK: Final = "clock_gettime"

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from tests.system import kernel, programs
+from tests.system import kernel
 from tests.tools import lacking, need_tool
 
 START_SECONDS: Final = 120
@@ -64,7 +64,6 @@ def command(
     before: dict[str, list[str]] = {
         "native": [str(image)],
         "qemu": [need_tool("qemu-aarch64"), str(image)] if machine == "qemu" else [],
-        "new qemu": [str(programs.find_new_qemu()), str(image)],
         "emulator": [
             *(sys.executable, "-m", "svc0.machine", "--machine", machine),
             str(image),
