@@ -14,11 +14,17 @@ from svc0.a64 import *
 from .connection import Buffer
 from .framing import Framing
 from .limits import BODY_MAX, CHUNK_LINE_MAX, TRAILER_MAX
-from .request import BAD_REQUEST, BARE, BEYOND, Kind, next_line, take_field
-from .text import parse_hex, value_length
-
-MORE = 0
-DONE = 1
+from .request import (
+    BAD_REQUEST,
+    COMPLETE,
+    INCOMPLETE,
+    TOO_LARGE,
+    Kind,
+    incomplete_or,
+    next_line,
+    take_field,
+)
+from .text import Z, parse_hex, value_length
 
 
 class Chunk(IntEnum):
@@ -33,7 +39,7 @@ class Chunk(IntEnum):
 
 @routine
 def drop(buffer: x0) -> x0:
-    """Drop what is there of a request's body: DONE, MORE, or minus the status that refuses it."""
+    """Drop what is there of a body: COMPLETE, INCOMPLETE, or minus the status that refuses it."""
     chunked = label()
 
     ldrb(w9, [buffer, Buffer.request.framing])
@@ -47,7 +53,7 @@ def drop(buffer: x0) -> x0:
 
 @routine
 def drop_data(buffer: x0) -> x0:
-    """Drop up to ``body_left`` bytes: DONE when none are left, else MORE."""
+    """Drop up to ``body_left`` bytes: COMPLETE when none are left, else INCOMPLETE."""
     left, cursor, there = x9, x10, x11
 
     ldr(left, [buffer, Buffer.request.body_left])
@@ -66,15 +72,15 @@ def drop_data(buffer: x0) -> x0:
     ret()
 
 
-assert DONE == 1
-assert MORE == 0
+assert COMPLETE == 1
+assert INCOMPLETE == 0
 
 
 @routine
 def drop_chunks(buffer: x0) -> x0:
-    """Drop what is there of a chunked body: DONE, MORE, or minus the status that refuses it."""
+    """Drop what is there of a chunked body: as ``drop``."""
     of, state = x19, w20
-    again, data, line_end, trailer, more, bad = (label() for _ in range(6))
+    again, data, line_end, trailer, more = (label() for _ in range(5))
 
     with frame(of, state.x) as leave:
         mov(of, buffer)
@@ -86,11 +92,10 @@ def drop_chunks(buffer: x0) -> x0:
         b.eq(data)
         cmp(state, Chunk.TRAILER)
         b.eq(trailer)
-        b.hs(bad)
         cmp(state, Chunk.CR)
         b.hs(line_end)
         bl(chunk_size)
-        cmp(x0, DONE)
+        cmp(x0, COMPLETE)
         b.eq(again)
         b(leave)
 
@@ -126,13 +131,11 @@ def drop_chunks(buffer: x0) -> x0:
         strb(w14, [of, Buffer.request.chunk])
         cmp(w12, w13)
         b.eq(again)
-
-        here(bad)
         mov(x0, BAD_REQUEST)
         b(leave)
 
         here(more)
-        mov(x0, MORE)
+        mov(x0, INCOMPLETE)
     ret()
 
 
@@ -141,30 +144,30 @@ assert Chunk.SIZE == 0, "wzr is the state after LF"
 
 @routine
 def chunk_size(buffer: x0) -> x0:
-    """Read the line before a chunk: DONE, MORE, -400, or -413 if the body grows too large."""
-    of, line, size = x19, x20, x21
-    broken, bad, last, too_large, digits = label(), label(), label(), label(), label()
+    """Read the line before a chunk: COMPLETE, INCOMPLETE, -400; -413 if the body is too large."""
+    of, line, left, size = x19, x20, x21, x22
+    no_line, bad, too_large = label(), label(), label()
 
-    with frame(of, line, size) as leave:
+    with frame(of, line, left, size) as leave:
         mov(of, buffer)
         ldr(w1, [of, Buffer.cursor])
         add(x1, x1, CHUNK_LINE_MAX)
+        mov(x2, BAD_REQUEST)
         bl(next_line)
-        tbnz(x0, 63, broken)
+        tbnz(x0, 63, no_line)
+        mov(left, x0)
         mov(line, x1)
-        mov(size, x0)
         mov(x0, line)
-        mov(x1, size)
+        mov(x1, left)
         bl(parse_hex)
         cbz(x1, bad)
-        mov(x9, x0)
+        mov(size, x0)
         add(x0, line, x1)
-        sub(x1, size, x1)
-        mov(size, x9)
+        sub(x1, left, x1)
         bl(extension_valid)
         cbz(w0, bad)
+
         tbnz(size, 63, too_large)
-        cbz(size, last)
         ldr(x9, [of, Buffer.request.body_total])
         add(x9, x9, size)
         mov(x10, BODY_MAX)
@@ -172,21 +175,17 @@ def chunk_size(buffer: x0) -> x0:
         b.hi(too_large)
         str_(x9, [of, Buffer.request.body_total])
         str_(size, [of, Buffer.request.body_left])
+        cmp(size, 0)
         mov(w9, Chunk.DATA)
-        b(digits)
-
-        here(last)
-        mov(w9, Chunk.TRAILER)
-
-        here(digits)
+        mov(w10, Chunk.TRAILER)
+        csel(w9, w9, w10, Condition.ne)
         strb(w9, [of, Buffer.request.chunk])
-        mov(x0, DONE)
+        mov(x0, COMPLETE)
         b(leave)
 
-        here(broken)
-        cmn(x0, 1)
-        mov(x0, MORE)
-        b.eq(leave)
+        here(no_line)
+        incomplete_or(x0)
+        b(leave)
 
         here(bad)
         mov(x0, BAD_REQUEST)
@@ -215,7 +214,7 @@ def extension_valid(text: x0, length: x1) -> w0:
     b.hs(no)
     ldrb(char, [text], 1)
     cmp(char, ord(" "))
-    ccmp(char, ord("\t"), 4, Condition.ne)
+    ccmp(char, ord("\t"), Z, Condition.ne)
     b.eq(blanks)
     cmp(char, ord(";"))
     b.ne(no)
@@ -239,9 +238,9 @@ def extension_valid(text: x0, length: x1) -> w0:
 
 @routine
 def drop_trailer(buffer: x0) -> x0:
-    """Judge and drop the trailer section: DONE, MORE, or -400 or -431."""
+    """Judge and drop the trailer section: COMPLETE, INCOMPLETE, or -400 or -431."""
     of, cursor = x19, x20
-    broken, bad, done = label(), label(), label()
+    no_line, done = label(), label()
 
     with frame(of, cursor) as leave:
         mov(of, buffer)
@@ -253,8 +252,9 @@ def drop_trailer(buffer: x0) -> x0:
         sub(x10, x10, x9)
         add(x1, cursor, x10)
         mov(x0, of)
+        mov(x2, TOO_LARGE)
         bl(next_line)
-        tbnz(x0, 63, broken)
+        tbnz(x0, 63, no_line)
         ldr(w9, [of, Buffer.cursor])
         sub(w9, w9, cursor.w)
         ldr(w10, [of, Buffer.request.trailer])
@@ -267,24 +267,16 @@ def drop_trailer(buffer: x0) -> x0:
         bl(take_field)
         tbnz(x0, 63, leave)
         cmp(x0, Kind.HOST)
-        ccmp(x0, Kind.CONTENT_LENGTH, 4, Condition.ne)
-        ccmp(x0, Kind.TRANSFER_ENCODING, 4, Condition.ne)
+        ccmp(x0, Kind.CONTENT_LENGTH, Z, Condition.ne)
+        ccmp(x0, Kind.TRANSFER_ENCODING, Z, Condition.ne)
         b.ne(again)
-
-        here(bad)
         mov(x0, BAD_REQUEST)
         b(leave)
 
         here(done)
-        mov(x0, DONE)
+        mov(x0, COMPLETE)
         b(leave)
 
-        here(broken)
-        cmn(x0, -BARE)
-        b.eq(bad)
-        cmn(x0, -BEYOND)
-        mov(x0, MORE)
-        b.ne(leave)
-
-        mov(x0, -431)
+        here(no_line)
+        incomplete_or(x0)
     ret()

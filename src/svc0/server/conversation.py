@@ -94,7 +94,7 @@ def receive(connection: x27, worker: x28) -> x0:
 
 @routine
 def read_socket(to: x0, size: x1, connection: x27) -> x0:
-    """Read what the client sent: how many bytes, 0 at the end of its input, or -errno but for EINTR."""
+    """Read what the client sent: how many bytes, 0 at the end, or -errno; a signal is none."""
     at, room = x19, x20
 
     with frame(at, room):
@@ -116,7 +116,7 @@ def read_socket(to: x0, size: x1, connection: x27) -> x0:
 
 @routine
 def make_room(connection: x27) -> None:
-    """Move the bytes that still count to where they may begin: the start, or the end of the head."""
+    """Move the bytes that still count down: to the start, or to the end of a head with a body."""
     of, begin, keep = x19, x20, x21
     of_body = label()
 
@@ -165,7 +165,7 @@ def move_down(buffer: X, begin: X, keep: X) -> None:
 
 @routine
 def advance(connection: x27, worker: x28) -> x0:
-    """Go on with the bytes at hand, until there is nothing to do but WAIT for the client, or CLOSE."""
+    """Go on with the bytes at hand, up to where only the client can: WAIT for it, or CLOSE."""
     again, in_head, answer, sending, refused, wait, done = (label() for _ in range(7))
 
     with frame() as leave:
@@ -229,7 +229,7 @@ def decide_persistence(connection: x27, worker: x28) -> None:
     then, minor, served = w19, w20, w21
     old, decided, keep = label(), label(), label()
 
-    with frame(then.x, minor.x, served.x) as leave:
+    with frame(then.x, minor.x, served.x):
         ldr(x9, [connection, Connection.buffer])
         ldrb(minor, [x9, Buffer.request.minor])
         mov(then, Then.CLOSE)
@@ -351,8 +351,8 @@ def start_sending(connection: x27, worker: x28) -> None:
 
 @routine
 def refuse_reading(status: w0, connection: x27, worker: x28) -> None:
-    """Answer what cannot be read: what follows it cannot be understood either, so this is the last answer."""
-    with frame() as leave:
+    """Answer what cannot be read; nor can what follows it, so this answer is the last."""
+    with frame():
         mov(w9, Then.CLOSE | Then.LINGER)
         strb(w9, [connection, Connection.then])
         bl(refuse)
@@ -409,10 +409,10 @@ def finish(connection: x27, worker: x28) -> x0:
 
 @routine
 def start_lingering(connection: x27, worker: x28) -> None:
-    """Say that nothing more will come, and drop what still does: closing now could destroy the answer."""
+    """Say that nothing more will come, and wait: closing now could destroy the answer."""
     reading = label()
 
-    with frame() as leave:
+    with frame():
         ldr(w0, [connection, Connection.socket])
         mov(w1, SHUT_WR)
         calls.shutdown()
@@ -431,7 +431,7 @@ def start_lingering(connection: x27, worker: x28) -> None:
 
 @routine
 def await_client(connection: x27, worker: x28) -> None:
-    """Set the deadline for what is waited for, give an empty buffer back, ask for the right event."""
+    """Set the deadline, give an empty buffer back, and ask for the event that is waited for."""
     of = x19
     sending, in_head, empty = label(), label(), label()
 
@@ -474,7 +474,7 @@ def await_client(connection: x27, worker: x28) -> None:
 @routine
 def watch(events: w0, connection: x27, worker: x28) -> None:
     """Ask the kernel for other events of a connection than before."""
-    with frame(room=EpollEvent.size) as leave:
+    with frame(room=EpollEvent.size):
         mov(x3, sp)
         str_(events, [x3, EpollEvent.events])
         str_(connection, [x3, EpollEvent.data])
@@ -525,7 +525,7 @@ def wake(connection: x27, worker: x28) -> x0:
 
 @routine
 def drop_rest(connection: x27, worker: x28) -> x0:
-    """Read what still comes after the last answer, and forget it: WAIT for more, or CLOSE at its end."""
+    """Read what comes behind the last answer, and forget it: WAIT for more, or CLOSE."""
     more, close = label(), label()
 
     with frame() as leave:
@@ -550,7 +550,7 @@ def drop_rest(connection: x27, worker: x28) -> x0:
 
 @routine
 def expire(connection: x27, worker: x28) -> x0:
-    """A connection took too long: 408 for a request that has begun, else CLOSE; leaves WAIT or CLOSE."""
+    """A connection took too long: 408 if a request has begun, then WAIT; else CLOSE."""
     cut, close = label(), label()
 
     with frame() as leave:

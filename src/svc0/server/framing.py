@@ -14,7 +14,7 @@ from .limits import BODY_MAX
 from .methods import Method
 from .request import BAD_REQUEST, Kind, field_value, only_value
 from .target import host_valid, split
-from .text import DIGITS_MAX, equal_folded, next_element, parse_decimal
+from .text import DIGITS_MAX, Z, equal_folded, next_element, parse_decimal
 
 
 class Framing(IntEnum):
@@ -186,7 +186,7 @@ def judge_coding(buffer: x0) -> x0:
 
 @routine
 def codings(text: x0, length: x1) -> x0:
-    """Whether a list of codings is chunked and nothing else: 0; -501 if others come before; else -400.
+    """0 if a list of codings is chunked and nothing else; -501 if others come before it; else -400.
 
     >>> codings(b"Chunked", 7), codings(b"gzip, chunked", 13), codings(b"chunked, gzip", 13)
     (0, -501, -400)
@@ -237,13 +237,13 @@ def codings(text: x0, length: x1) -> x0:
 
 @routine
 def coding_name(text: x0, length: x1) -> tuple[x0, x1, x2]:
-    """The name of a coding, up to ``;`` and without spaces: address, length; 1 if there are parameters.
+    """The name of a coding, up to ``;``: address, length; and 1 if parameters follow, else 0.
 
     >>> coding_name(b"chunked ; q=1", 13)[1:]
     (7, 1)
     """
     count, char = x9, w10
-    done, blank = label(), label()
+    done, trimmed = label(), label()
 
     mov(x2, 0)
     mov(count, 0)
@@ -259,16 +259,16 @@ def coding_name(text: x0, length: x1) -> tuple[x0, x1, x2]:
     mov(x2, 1)
 
     here(done)
-    cbz(length, blank)
+    cbz(length, trimmed)
     sub(x11, length, 1)
     ldrb(char, [text, x11])
     cmp(char, ord(" "))
-    ccmp(char, ord("\t"), 4, Condition.ne)
-    b.ne(blank)
+    ccmp(char, ord("\t"), Z, Condition.ne)
+    b.ne(trimmed)
     mov(length, x11)
     b(done)
 
-    here(blank)
+    here(trimmed)
     ret()
 
 

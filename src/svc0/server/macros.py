@@ -1,4 +1,4 @@
-"""Macros: short sequences that many routines write.  Each is a verb, and writes where it is called."""
+"""Macros: short sequences that many routines write.  Each is a verb, and writes where it stands."""
 
 from functools import cache
 

@@ -1,4 +1,4 @@
-"""Pools: connections and buffers, laid out once; a free one is found at once, a freed one is used next.
+"""Pools: connections and buffers, laid out once; what was freed last is used next.
 
 What was used and is free again is a list through its ``next`` field; behind it
 is what was never used, up to the end of the table:
@@ -30,10 +30,9 @@ GUARD = 0x1_0000
 @routine
 def map_pool(size: x0) -> x0:
     """Memory of zeros, with guards around it: its address, or -errno."""
-    inside, whole = x19, x20
-    failed = label()
+    inside, start = x19, x20
 
-    with frame(inside, whole) as leave:
+    with frame(inside, start) as leave:
         mov(x9, GUARD - 1)
         add(inside, size, x9)
         bic(inside, inside, x9)
@@ -44,18 +43,18 @@ def map_pool(size: x0) -> x0:
         mov(w4, -1)
         mov(x5, 0)
         calls.mmap()
-        cmn(x0, 4095)
-        b.hs(leave)  # the top of all addresses is -errno
-        add(whole, x0, GUARD)
-        mov(x0, whole)
+        tbnz(x0, 63, leave)
+        add(start, x0, GUARD)
+        mov(x0, start)
         mov(x1, inside)
         mov(w2, PROT_READ | PROT_WRITE)
         calls.mprotect()
-        tbnz(x0, 63, failed)
-        mov(x0, whole)
-
-        here(failed)
+        tbnz(x0, 63, leave)
+        mov(x0, start)
     ret()
+
+
+assert GUARD & GUARD - 1 == 0, "bic rounds down to a power of two"
 
 
 @routine
@@ -88,7 +87,7 @@ def fill_pools(count: x0, worker: x28) -> x0:
 
 
 def take(free: int, fresh: int, end: int, slot: type[Struct], next_field: int) -> None:
-    """Write: x0 = a free slot, or 0 if there is none.  Uses x9 and x10; x28 holds the workspace."""
+    """Write: x0 = a free slot, or 0 if there is none; x28 holds the workspace.  Uses x9, x10."""
     never_used, out_of_room, done = label(), label(), label()
     ldr(x0, [x28, free])
     cbz(x0, never_used)

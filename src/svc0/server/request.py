@@ -22,7 +22,7 @@ from svc0.a64 import *
 
 from .connection import Buffer, Request
 from .limits import EMPTY_LINES_MAX, FIELDS_MAX, HEAD_MAX, LINE_MAX
-from .methods import parse_method
+from .methods import UNKNOWN, parse_method
 from .text import equal_folded, find_byte, token_length, trim, value_length, visible_length
 
 INCOMPLETE = 0
@@ -108,7 +108,7 @@ def field_kind(name: x0, length: x1) -> w0:
     >>> field_kind(b"Host", 4), field_kind(b"hOSt", 4), field_kind(b"Hosts", 5)
     (1, 1, 0)
     """
-    slot, char, factor, kind = x9, x10, x11, x12
+    slot, char, factor = x9, x10, x11
     none = label()
 
     ldrb(char.w, [name])
@@ -138,30 +138,31 @@ def field_kind(name: x0, length: x1) -> w0:
     ret()
 
 
-assert 1 << 5 == SLOT
+assert SLOT == 1 << 5
 
 
 # --- lines ------------------------------------------------------------------------
 
 MORE = -1
-BEYOND = -2
-BARE = -3
+BAD_REQUEST = -400
+TOO_LARGE = -431
 
 
 @routine
-def next_line(buffer: x0, limit: x1) -> tuple[x0, x1]:
+def next_line(buffer: x0, limit: x1, beyond: x2) -> tuple[x0, x1]:
     """The next line of the input: its length without CRLF, and its address.
 
     Its LF must lie before ``limit``, an offset into the input.  The cursor moves
-    behind it.  The length is MORE if the LF has not come yet, BEYOND if it will
-    not come before the limit, BARE if no CR comes before it.
+    behind it.  The length is MORE if the LF has not come yet, ``beyond`` if it will
+    not come before the limit, -400 if no CR comes before it.
     """
-    of, begin, end, most = x19, x20, x21, x22
+    of, begin, end, most, late = x19, x20, x21, x22, x23
     missing, bare = label(), label()
 
-    with frame(of, begin, end, most) as leave:
+    with frame(of, begin, end, most, late) as leave:
         mov(of, buffer)
         mov(most, limit)
+        mov(late, beyond)
         ldr(begin.w, [of, Buffer.scanned])
         ldr(end.w, [of, Buffer.received])
         cmp(end, most)
@@ -189,24 +190,30 @@ def next_line(buffer: x0, limit: x1) -> tuple[x0, x1]:
         b.eq(leave)
 
         here(bare)
-        mov(x0, BARE)
+        mov(x0, BAD_REQUEST)
         b(leave)
 
         here(missing)
         str_(end.w, [of, Buffer.scanned])
         mov(x1, 0)
         mov(x0, MORE)
-        mov(x9, BEYOND)
         cmp(end, most)
-        csel(x0, x9, x0, Condition.hs)
+        csel(x0, late, x0, Condition.hs)
     ret()
+
+
+def incomplete_or(status: X) -> None:
+    """Write: x0 = INCOMPLETE where next_line left MORE, else minus the status that it left."""
+    cmn(status, -MORE)
+    csel(x0, xzr, status, Condition.eq)
+
+
+assert INCOMPLETE == 0
 
 
 # --- the request line -------------------------------------------------------------
 
-VERSION_SIZE = len("HTTP/1.1")
 PROTOCOL = int.from_bytes(b"HTTP/", "little")
-BAD_REQUEST = -400
 
 
 @routine
@@ -216,10 +223,10 @@ def judge_request_line(buffer: x0, line: x1, length: x2) -> x0:
     Leaves method, version and target in the buffer's Request; the method also when
     the version or the method itself is refused, since HEAD never has a body.
     """
-    of, text, left, method_size, target_size = x19, x20, x21, x22, x23
-    bad, no_version, no_method = label(), label(), label()
+    of, text, left, method_size, target_size, minor = x19, x20, x21, x22, x23, x24
+    bad = label()
 
-    with frame(of, text, left, method_size, target_size) as leave:
+    with frame(of, text, left, method_size, target_size, minor) as leave:
         mov(of, buffer)
         mov(text, line)
         mov(left, length)
@@ -247,63 +254,83 @@ def judge_request_line(buffer: x0, line: x1, length: x2) -> x0:
         cbz(x0, bad)
         mov(target_size, x0)
 
-        # What is left must be a space and a version, to the byte.
         add(x9, method_size, target_size)
         add(x9, x9, 1)
-        sub(x10, left, x9)
-        cmp(x10, 1 + VERSION_SIZE)
-        b.ne(bad)
-        add(x9, text, x9)
-        ldrb(w10, [x9])
-        cmp(w10, ord(" "))
-        b.ne(bad)
-        ldur(x11, [x9, 1])
-        and_(x12, x11, (1 << 40) - 1)
-        mov(x13, PROTOCOL)
-        cmp(x12, x13)
-        b.ne(bad)
-        ubfx(x12, x11, 40, 8)  # major
-        ubfx(x13, x11, 56, 8)  # minor
-        ubfx(x14, x11, 48, 8)
-        cmp(w14, ord("."))
-        b.ne(bad)
-        sub(w14, w12, ord("0"))
-        cmp(w14, 9)
-        b.hi(bad)
-        sub(w13, w13, ord("0"))
-        cmp(w13, 9)
-        b.hi(bad)
+        add(x0, text, x9)
+        sub(x1, left, x9)
+        bl(parse_version)
+        mov(minor, x0)
+        cmn(minor, -BAD_REQUEST)
+        b.eq(bad)
 
-        cmp(w13, 0)
-        cset(w13, Condition.ne)
-        strb(w13, [of, Buffer.request.minor])
         ldr(w9, [of, Buffer.request.line])
         add(w9, w9, method_size.w)
         add(w9, w9, 1)
         str_(w9, [of, Buffer.request.target])
         str_(target_size.w, [of, Buffer.request.target_size])
-        mov(target_size, x12)  # the major version; the target is put away
         mov(x0, text)
         mov(x1, method_size)
         bl(parse_method)
         strb(w0, [of, Buffer.request.method])
-        cmp(target_size, ord("1"))
-        b.ne(no_version)
-        cbz(w0, no_method)
-        mov(x0, 0)
+        mov(w9, w0)
+        mov(x0, minor)
+        tbnz(x0, 63, leave)
+        strb(w0, [of, Buffer.request.minor])
+        mov(x10, -501)
+        cmp(w9, UNKNOWN)
+        csel(x0, x10, xzr, Condition.eq)
         b(leave)
 
         here(bad)
         mov(x0, BAD_REQUEST)
-        b(leave)
-
-        here(no_version)
-        mov(x0, -505)
-        b(leave)
-
-        here(no_method)
-        mov(x0, -501)
     ret()
+
+
+@routine
+def parse_version(text: x0, length: x1) -> x0:
+    """The minor version behind a target, as far as it matters: 0 or 1; else -400 or -505.
+
+    >>> [parse_version(text, len(text)) for text in (b" HTTP/1.0", b" HTTP/1.9", b" HTTP/2.0", b"")]
+    [0, 1, -505, -400]
+    """
+    version, major, minor, point = x9, x10, x11, x12
+    bad = label()
+
+    cmp(length, len(" HTTP/1.1"))
+    b.ne(bad)
+    ldrb(w13, [text])
+    cmp(w13, ord(" "))
+    b.ne(bad)
+    ldur(version, [text, 1])
+    and_(x13, version, (1 << 40) - 1)
+    mov(x14, PROTOCOL)
+    cmp(x13, x14)
+    b.ne(bad)
+    ubfx(major, version, 40, 8)
+    ubfx(point, version, 48, 8)
+    ubfx(minor, version, 56, 8)
+    cmp(point, ord("."))
+    b.ne(bad)
+    sub(major.w, major.w, ord("0"))
+    sub(minor.w, minor.w, ord("0"))
+    cmp(major.w, 9)  # unsigned: a byte below "0" has wrapped around
+    b.hi(bad)
+    cmp(minor.w, 9)
+    b.hi(bad)
+
+    cmp(minor.w, 0)
+    cset(x0, Condition.ne)
+    mov(x13, -505)
+    cmp(major.w, 1)
+    csel(x0, x0, x13, Condition.eq)
+    ret()
+
+    here(bad)
+    mov(x0, BAD_REQUEST)
+    ret()
+
+
+assert PROTOCOL < 1 << 40
 
 
 # --- header fields ----------------------------------------------------------------
@@ -466,24 +493,38 @@ def only_value(buffer: x0, kind: w1) -> tuple[x0, x1]:
 
 @routine
 def parse(buffer: x0) -> x0:
-    """Judge as many lines as are there: COMPLETE, INCOMPLETE, or minus the status that refuses it."""
-    of, first = x19, x20
-    again, fields = label(), label()
-    skip_empty, complete, none, bad = label(), label(), label(), label()
-    uri_too_long, too_large = label(), label()
+    """Judge the lines that are there: COMPLETE, INCOMPLETE, or minus the status that refuses."""
+    of = x19
 
-    with frame(of, first) as leave:
+    with frame(of) as leave:
+        mov(of, buffer)
+        bl(parse_start)
+        tbnz(x0, 63, leave)
+        cbz(x0, leave)
+        mov(x0, of)
+        bl(parse_fields)
+    ret()
+
+
+@routine
+def parse_start(buffer: x0) -> x0:
+    """Judge empty lines and the request line, unless that is done: as ``parse``."""
+    of = x19
+    fields, skip, no_line, bad = label(), label(), label(), label()
+
+    with frame(of) as leave:
         mov(of, buffer)
         ldrb(w9, [of, Buffer.request.phase])
         cbnz(w9, fields)
 
-        here(again)
-        ldr(first.w, [of, Buffer.cursor])
+        again = here()
+        ldr(w1, [of, Buffer.cursor])
+        add(x1, x1, LINE_MAX)
         mov(x0, of)
-        add(x1, first, LINE_MAX)
+        mov(x2, -414)
         bl(next_line)
-        tbnz(x0, 63, none)
-        cbz(x0, skip_empty)
+        tbnz(x0, 63, no_line)
+        cbz(x0, skip)
         mov(x2, x0)
         mov(x0, of)
         bl(judge_request_line)
@@ -492,25 +533,10 @@ def parse(buffer: x0) -> x0:
         strb(w9, [of, Buffer.request.phase])
 
         here(fields)
-        ldr(first.w, [of, Buffer.request.line])
-        mov(x10, HEAD_MAX)
-        add(x1, first, x10)
-        mov(x0, of)
-        bl(next_line)
-        tbnz(x0, 63, none)
-        cbz(x0, complete)
-        ldr(w9, [of, Buffer.request.field_count])
-        cmp(w9, FIELDS_MAX)
-        b.hs(too_large)
-        add(w9, w9, 1)
-        str_(w9, [of, Buffer.request.field_count])
-        mov(x2, x0)
-        mov(x0, of)
-        bl(judge_field)
-        cbz(x0, fields)
+        mov(x0, COMPLETE)
         b(leave)
 
-        here(skip_empty)
+        here(skip)
         ldrb(w9, [of, Buffer.request.empty_lines])
         cmp(w9, EMPTY_LINES_MAX)
         b.hs(bad)
@@ -518,29 +544,57 @@ def parse(buffer: x0) -> x0:
         strb(w9, [of, Buffer.request.empty_lines])
         b(again)
 
+        here(no_line)
+        incomplete_or(x0)
+        b(leave)
+
+        here(bad)
+        mov(x0, BAD_REQUEST)
+    ret()
+
+
+assert Phase.START == 0
+
+
+@routine
+def parse_fields(buffer: x0) -> x0:
+    """Judge header fields and the empty line behind them: as ``parse``."""
+    of = x19
+    complete, no_line, too_many = label(), label(), label()
+
+    with frame(of) as leave:
+        mov(of, buffer)
+
+        again = here()
+        ldr(w1, [of, Buffer.request.line])
+        mov(x9, HEAD_MAX)
+        add(x1, x1, x9)
+        mov(x0, of)
+        mov(x2, TOO_LARGE)
+        bl(next_line)
+        tbnz(x0, 63, no_line)
+        cbz(x0, complete)
+        ldr(w9, [of, Buffer.request.field_count])
+        cmp(w9, FIELDS_MAX)
+        b.hs(too_many)
+        add(w9, w9, 1)
+        str_(w9, [of, Buffer.request.field_count])
+        mov(x2, x0)
+        mov(x0, of)
+        bl(judge_field)
+        cbz(x0, again)
+        b(leave)
+
         here(complete)
         ldr(w9, [of, Buffer.cursor])
         str_(w9, [of, Buffer.request.head_end])
         mov(x0, COMPLETE)
         b(leave)
 
-        here(none)
-        cmn(x0, -BARE)
-        b.eq(bad)
-        cmn(x0, -BEYOND)
-        mov(x0, INCOMPLETE)
-        b.ne(leave)
-        ldrb(w9, [of, Buffer.request.phase])
-        cbz(w9, uri_too_long)
-
-        here(too_large)
-        mov(x0, -431)
+        here(no_line)
+        incomplete_or(x0)
         b(leave)
 
-        here(uri_too_long)
-        mov(x0, -414)
-        b(leave)
-
-        here(bad)
-        mov(x0, BAD_REQUEST)
+        here(too_many)
+        mov(x0, TOO_LARGE)
     ret()
