@@ -127,8 +127,7 @@ def test_settings_are_in_force_until_something_else_is_said(
     root: str, port: int, workers: int, named: bool
 ) -> None:
     """Also for a process that was started without a name, which has no arguments at all."""
-    settings: dict[str, Value] = {"root": root, "port": port, "workers": workers}
-    found = read([], named=named, **settings, address="::1")
+    found = read([], named=named, root=root, port=port, workers=workers, address="::1")
     assert found == {"r": root, "p": port, "w": workers, "b": "::1"}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import pytest
@@ -206,7 +206,7 @@ class Working:
 
 
 @contextmanager
-def working(routine: Routine) -> Iterator[Working]:
+def working(routine: Routine) -> Generator[Working]:
     with caller(routine) as machine:
         yield Working(machine)
 
@@ -574,13 +574,15 @@ class Life(World):
     def mprotect(self, machine: Caller, *arguments: int) -> int:
         return self.fails()
 
-    def epoll_pwait(self, machine: Caller, *arguments: int) -> int:
+    def epoll_pwait(
+        self, machine: Caller, epoll: int, events: int, most: int, timeout: int, *mask: int
+    ) -> int:
         self.events = [(EPOLLIN, what) for what in self.batches.popleft()]
         if Own.TIMER in [what for _, what in self.events]:
             self.readable[TIMER] = (1).to_bytes(8, "little")
         if Own.SIGNALS in [what for _, what in self.events]:
             self.readable[SIGNALS] = bytes(sizeof(SignalInfo))
-        return super().epoll_pwait(machine, *arguments)
+        return super().epoll_pwait(machine, epoll, events, most, timeout, *mask)
 
 
 def live(life: Life) -> int:

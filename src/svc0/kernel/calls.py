@@ -25,7 +25,7 @@ class SystemCall(Routine):
         self.number = linux
 
     def __call__(self, *arguments: Any, **options: Any) -> None:
-        assert not arguments and not options, "arguments of a system call go in registers"
+        assert (arguments, options) == ((), {}), "arguments of a system call go in registers"
         mov(x8, self.number)
         svc(0, self, DESTROYED)
 

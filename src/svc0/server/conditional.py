@@ -103,7 +103,10 @@ def any_listed(buffer: x0, kind: w1, weakly: w2, worker: x28) -> w0:
 
 @routine
 def not_modified_since(buffer: x0, kind: w1, worker: x28) -> w0:
-    """1 if the file was not modified after the date of a field, 0 if it was; -1 if there is no one valid date."""
+    """Whether the file was not modified after the date of a field: 1, else 0.
+
+    -1 if the field did not come once, with a valid date.
+    """
     none = label()
 
     with frame() as leave:
@@ -125,7 +128,7 @@ def not_modified_since(buffer: x0, kind: w1, worker: x28) -> w0:
 
 @routine
 def take_range(buffer: x0, worker: x28) -> w0:
-    """Which part of the file is asked for: 206 with ``first`` and ``end`` set, 416, or 200 for all of it."""
+    """Which part of the file is asked for: 206 (``first`` and ``end`` are set), 416, or 200."""
     of = x19
     all_of_it, beyond = label(), label()
 

@@ -84,11 +84,14 @@ def open_beneath(path: x0, flags: w1, worker: x28) -> x0:
 
 @routine
 def walk_beneath(path: x0, flags: w1, worker: x28) -> x0:
-    """What ``open_beneath`` does, one component at a time; the path is written to, and put right again."""
+    """What ``open_beneath`` does, one component at a time.
+
+    The path must not be empty; it is written to, and put right again.
+    """
     name, at, slash, how, result = x19, x20, x21, x22, x23
     found, ends, last, close_it, failed = label(), label(), label(), label(), label()
 
-    with frame(name, at, slash, how, result) as leave:
+    with frame(name, at, slash, how, result):
         mov(name, path)
         mov(how.w, flags)
         ldr(at.w, [worker, Workspace.root])
@@ -165,7 +168,7 @@ def find_openat2(worker: x28) -> None:
 
 @routine
 def status_of(error: x0) -> w0:
-    """The status that a failure (-errno) to open or to look at a file becomes; 503: there is no room now.
+    """The status that a failure (-errno) to open a file becomes; 503: there is no room now.
 
     >>> status_of(-Errno.ENOENT), status_of(-Errno.EACCES), status_of(-Errno.EIO)
     (404, 403, 500)

@@ -33,7 +33,7 @@ assert LINE_ROOM * 4 < LOG_ROOM
 
 @routine
 def log_access(connection: x27, worker: x28) -> None:
-    """Add a line about the answer of this connection to the log, if there is one and it has room."""
+    """Add a line about the answer of this connection to the log, if it is kept and has room."""
     out = x19
     none, room, json, written = label(), label(), label(), label()
 
@@ -78,7 +78,7 @@ assert LogFormat.NONE == 0
 
 @routine
 def body_sent(connection: x27) -> x0:
-    """How many bytes of body the kernel took: all but what is left of head and body, at least none."""
+    """How many bytes of body the kernel took: all, without what is left of head and body."""
     ldr(x0, [connection, Connection.sent])
     for next_one, end in (
         (Connection.out, Connection.out_end),
@@ -109,7 +109,7 @@ def write_line(out: x0, kind: w1, connection: x27, worker: x28) -> x0:
     at, form, field = x19, w20, w21
     common, fields = label(), label()
 
-    with frame(at, form.x, field.x) as leave:
+    with frame(at, form.x, field.x):
         mov(form, kind)
         add(x1, connection, int(Connection.peer))
         bl(write_address)
@@ -178,7 +178,7 @@ def write_object(out: x0, connection: x27, worker: x28) -> x0:
     """Write a line of JSON; leaves its end."""
     at = x19
 
-    with frame(at) as leave:
+    with frame(at):
         mov(at, out)
         put(at, b'{"time":"')
         mov(x0, at)
@@ -229,11 +229,14 @@ def write_string(at: X, room: int) -> None:
 
 @routine
 def flush_log(worker: x28) -> None:
-    """Write the lines that wait.  What is not taken now waits on; where nobody can ever take it, it is dropped."""
+    """Write the lines that wait.
+
+    What is not taken now (EAGAIN) goes on waiting; where writing fails, all is dropped.
+    """
     at, left = x19, x20
     done, failed = label(), label()
 
-    with frame(at, left) as leave:
+    with frame(at, left):
         point(at, worker, Workspace.log)
         ldr(left.w, [worker, Workspace.log_size])
         str_(wzr, [worker, Workspace.log_size])

@@ -55,7 +55,7 @@ MOST = {"p": PORT_MAX, "w": WORKERS_MAX}
 
 @routine
 def read_options(stack: x0) -> None:
-    """Read the arguments that the kernel put on the stack, above their number; a mistake ends the process."""
+    """Read the arguments on the stack, which lie above their number; a mistake ends the process."""
     at, word, letter = x19, x20, w21
     wrong, flag, value = label(), label(), label()
 
@@ -140,7 +140,12 @@ def take_option(letter: w0, value: x1) -> w0:
 
 @routine
 def take_number(out: x0, text: x1, most: x2) -> w0:
-    """Store the number that text (ends with NUL) is, all of it: 1, or 0 if it is none or too large."""
+    """Store the number that text (ends with NUL) is: 1, or 0 if it is none or too large.
+
+    >>> out = bytearray(4)
+    >>> take_number(out, b"8080\\0", PORT_MAX), out.hex()
+    (1, '901f0000')
+    """
     to, digits, limit, length = x19, x20, x21, x22
 
     with frame(to, digits, limit, length) as leave:

@@ -33,7 +33,7 @@ def begin(status: w0, connection: x27, worker: x28) -> x0:
     """
     out = x19
 
-    with frame(out) as leave:
+    with frame(out):
         str_(status, [worker, Workspace.status])
         strh(status, [connection, Connection.status])
         ldr(x9, [connection, Connection.buffer])
@@ -60,7 +60,7 @@ assert DATE_SIZE <= sizeof(Workspace.date) == 32
 
 @routine
 def put_connection(out: x0, connection: x27, worker: x28) -> x0:
-    """Write Connection, if it has something to say, and the empty line; leaves the end of the head."""
+    """Write Connection, if there is something to say, and the empty line; leaves the head's end."""
     keep, done = label(), label()
 
     put(out, b"\r\n")
@@ -109,7 +109,7 @@ def put_file_fields(out: x0, worker: x28) -> x0:
 
 @routine
 def send_file_head(status: w0, connection: x27, worker: x28) -> None:
-    """Make the answer 200, 206 or 304 of the file in the workspace; the connection takes its descriptor."""
+    """Make the answer 200, 206 or 304 of the workspace's file, which the connection takes over."""
     out, code = x19, x20
     validators, no_part, no_body = label(), label(), label()
 
@@ -173,7 +173,7 @@ def put_part(out: x0, worker: x28) -> x0:
     """Write Content-Range of a part; leaves where the head goes on."""
     at = x19
 
-    with frame(at) as leave:
+    with frame(at):
         mov(at, out)
         put(at, b"\r\nContent-Range: bytes ")
         mov(x0, at)
@@ -193,7 +193,7 @@ def put_part(out: x0, worker: x28) -> x0:
 
 @routine
 def refuse(status: w0, connection: x27, worker: x28) -> None:
-    """Make an answer without a file: a redirect, an error, or 204, with its page or its JSON if it has one.
+    """Make an answer without a file: a redirect, an error, or 204, with the body that explains it.
 
     The workspace has the file's size for 416, and the path for 301.
     """
@@ -251,7 +251,7 @@ def refuse(status: w0, connection: x27, worker: x28) -> None:
 
 @routine
 def wants_json(connection: x27) -> w0:
-    """1 if the client would rather have JSON than HTML, else 0; a head that is not whole is not asked."""
+    """1 if the client would rather have JSON than HTML; 0 if not, or if its head is not whole."""
     of, after, html, json = x19, x20, x21, x22
     done, no = label(), label()
 
@@ -327,7 +327,7 @@ def put_location(out: x0, connection: x27, worker: x28) -> x0:
     """Write Location: the normalized path with a slash at its end, and the query as it came."""
     at = x19
 
-    with frame(at) as leave:
+    with frame(at):
         mov(at, out)
         put(at, b"\r\nLocation: /")
         mov(x0, at)
@@ -349,7 +349,7 @@ assert Buffer.request.query_size == Buffer.request.query + 8
 # --- sending ----------------------------------------------------------------------
 
 FILE_PIECE = 4 << 20
-"""Bytes of a file that are sent at one wake-up, so that a fast reader does not keep others waiting."""
+"""Bytes of a file that are sent at one wake-up: a fast reader does not keep others waiting."""
 
 SENT = 0
 BLOCKED = 1
@@ -357,7 +357,7 @@ BLOCKED = 1
 
 @routine
 def send(connection: x27) -> x0:
-    """Hand the kernel what it takes of head and file: SENT, BLOCKED if it did not take all, or -errno.
+    """Hand the kernel what it takes of head and file: SENT, BLOCKED if it is not all, or -errno.
 
     A file that ends before its promised length is -EIO: nothing true can follow it.
     """

@@ -168,11 +168,11 @@ def ends_with_slash(path: x0, size: x1) -> w0:
 
 @routine
 def add_index(path: x0, size: x1) -> None:
-    """Put index.html and a NUL behind a path that names a directory by its end; there is room for it."""
+    """Put index.html and a NUL behind a path that names a directory by its end; it has the room."""
     at = x19
     done = label()
 
-    with frame(at) as leave:
+    with frame(at):
         add(at, path, size)
         bl(ends_with_slash)
         cbz(w0, done)
@@ -184,9 +184,9 @@ def add_index(path: x0, size: x1) -> None:
 
 @routine
 def why_missing(path: x0, size: x1, error: x2, worker: x28) -> w0:
-    """The status for a path that could not be opened (-errno); a directory that is there has its own.
+    """The status for a path that could not be opened (-errno); one for a directory that is there.
 
-    With a slash it has no index: 403.  Without, it may not be read, but asked for with a slash: 301.
+    With a slash it has no index: 403.  Without, it may not be read, but asked for with one: 301.
     """
     name, length, why, status = x19, x20, x21, w22
     unknown, plain = label(), label()
@@ -232,7 +232,7 @@ def why_missing(path: x0, size: x1, error: x2, worker: x28) -> w0:
 
 @routine
 def show_file(connection: x27, worker: x28) -> None:
-    """Answer with the regular file that is open in the workspace, as conditions and ranges will have it."""
+    """Answer with the regular file that is open in the workspace, as conditions will have it."""
     status = w19
     refused = label()
 
@@ -259,7 +259,7 @@ def describe_file(worker: x28) -> None:
     """Note size, times, entity-tag and type of the open file in the workspace."""
     path, size = x19, x20
 
-    with frame(path, size) as leave:
+    with frame(path, size):
         ldr(x9, [worker, Workspace.stat.file_size])
         str_(x9, [worker, Workspace.file_size])
         str_(xzr, [worker, Workspace.first])

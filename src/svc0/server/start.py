@@ -2,7 +2,7 @@
 
 The kernel gives a new process its arguments on the stack, above their number:
 
-    sp → number of arguments | argument 0 | argument 1 | … | 0 | environment … | 0 | auxiliary vector
+    sp → number of arguments | argument 0 | argument 1 | … | 0 | environment … | 0 | …
 """
 
 from typing import Never
@@ -54,7 +54,7 @@ def start() -> Never:
 
 @routine
 def prepare_process() -> None:
-    """Let writing to who has gone be an error and no signal, and allow as many descriptors as we may have."""
+    """Let writing to who has gone be an error, not a signal; have all descriptors that we may."""
     with frame(room=Rlimit.size) as leave:
         mov(w0, SIGPIPE)
         adr(x1, IGNORE)

@@ -38,8 +38,8 @@ from .workspace import WORKSPACE
 class Family(Struct):
     """The workers, by the number of their listener: those that serve it, and those that finish."""
 
-    count: u64
-    running: u64
+    listeners: u64  # how many workers there shall be
+    running: u64  # processes, those that finish too
     stopping: u32
     signals: i32
     root: i32
@@ -76,7 +76,7 @@ def supervise(count: x0, root: w1) -> Never:
     go_on, ended, failed = label(), label(), label()
 
     adr(family, FAMILY)
-    str_(count, [family, Family.count])
+    str_(count, [family, Family.listeners])
     str_(root, [family, Family.root])
     mov(w0, SIG_BLOCK)
     adr(x1, ALL_SIGNALS)
@@ -180,7 +180,7 @@ def stop_listening() -> None:
         adr(at, LISTENING)
         add(at, at, int(Listening.sockets))
         adr(left, FAMILY)
-        ldr(left, [left, Family.count])
+        ldr(left, [left, Family.listeners])
 
         again = here()
         ldr(w0, [at], 4)
@@ -248,7 +248,7 @@ def signal_all(signal: w0) -> None:
 
 @routine
 def reap() -> None:
-    """Take note of every worker that has ended; after one that failed, pause before there is a new one."""
+    """Take note of every worker that has ended; after one that failed, pause before a new one."""
     child, status = x19, x20
 
     with frame(child, status, room=16) as leave:
@@ -358,7 +358,7 @@ def start_missing() -> None:
         mov(number, 0)
 
         again = here()
-        ldr(x9, [family, Family.count])
+        ldr(x9, [family, Family.listeners])
         cmp(number, x9)
         b.hs(leave)
         ldr(w9, [at, number, lsl(2)])

@@ -108,7 +108,7 @@ def run_worker(listener: w0, root: w1, worker: x28) -> Never:
 
 @routine
 def open_descriptors(worker: x28) -> x0:
-    """Make the worker's timer and signal descriptors and its epoll, and wait for them: 0, or -errno."""
+    """Make epoll, timer and signal descriptors, and watch these and the listener: 0, or -errno."""
     with frame() as leave:
         mov(w0, EPOLL_CLOEXEC)
         calls.epoll_create1()
@@ -149,7 +149,7 @@ def open_descriptors(worker: x28) -> x0:
 @routine
 def watch_for_input(file: w0, data: x1, worker: x28) -> x0:
     """Wait for input on a descriptor from now on; its events carry the data.  0, or -errno."""
-    with frame(room=EpollEvent.size) as leave:
+    with frame(room=EpollEvent.size):
         mov(x3, sp)
         mov(w9, EPOLLIN)
         str_(w9, [x3, EpollEvent.events])

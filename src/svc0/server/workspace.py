@@ -30,7 +30,7 @@ class Workspace(Struct):
     stopping: u32  # 1: finish what is in flight, then end
     no_openat2: u32  # 1: this kernel has no openat2, so paths are walked
     active: u32  # connections in use
-    deaf: u32  # 1: there was no descriptor for a client: the listener is heard again with the next tick
+    deaf: u32  # 1: no descriptor was left for a client; the next tick hears the listener again
     now: u64  # seconds since the epoch
     ticks: u64  # seconds since the worker started; deadlines are counted in them
     stop_tick: u64  # when to give up finishing
