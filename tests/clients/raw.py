@@ -106,6 +106,16 @@ def children(process: int) -> list[int]:
     return [int(one) for one in made if is_running(int(one))]
 
 
+def workers(server: Server, count: int = 1) -> list[int]:
+    """The workers of a server, as soon as they are there."""
+
+    def found() -> list[int]:
+        running = children(server.process.pid)
+        return running if len(running) == count else []
+
+    return eventually(found, f"there are {count} workers")
+
+
 def is_running(process: int) -> bool:
     with suppress(FileNotFoundError, ProcessLookupError):
         return Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][0] not in "ZX"

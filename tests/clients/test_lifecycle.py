@@ -29,6 +29,7 @@ from tests.clients.raw import (
     descriptors,
     eventually,
     is_running,
+    workers,
 )
 from tests.clients.server import STOP_SECONDS, Server, command, machines_here, start
 from tests.clients.wire import split
@@ -77,16 +78,6 @@ def download(client: Client, target: str = "/large") -> int:
     [length] = [line for line in head.split(b"\r\n") if line.startswith(b"Content-Length: ")]
     client.data = begin
     return int(length.split()[1]) - len(begin)
-
-
-def workers(server: Server, count: int = 1) -> list[int]:
-    """The workers of a server, as soon as they are there."""
-
-    def found() -> list[int]:
-        running = children(server.process.pid)
-        return running if len(running) == count else []
-
-    return eventually(found, f"there are {count} workers")
 
 
 def refuses(lone: Server) -> bool:

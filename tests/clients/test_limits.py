@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from svc0.server.limits import INPUT_MAX
-from tests.clients.raw import GET, PATIENCE, SMALL, Client, children, connections, eventually
+from tests.clients.raw import GET, PATIENCE, SMALL, Client, connections, eventually, workers
 from tests.clients.server import Server, machines_here, start
 from tests.clients.wire import split
 
@@ -38,9 +38,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", params=MACHINES)
 def hasty(request: pytest.FixtureRequest, site: Path) -> Iterator[Server]:
-    """A server that waits for a second, for whatever it waits for."""
-    names = "head_seconds", "body_seconds", "idle_seconds", "send_seconds"
-    seconds: dict[str, str | int] = dict.fromkeys(names, 1)
+    """A server that waits for a second or two, for whatever it waits for."""
+    names = "head_seconds", "body_seconds", "idle_seconds"
+    seconds: dict[str, str | int] = {**dict.fromkeys(names, 1), "send_seconds": 2}
     with start(site, request.param, ALONE, seconds) as server:
         yield server
 
@@ -95,7 +95,7 @@ def test_who_asks_nothing_more_is_left_without_a_word(hasty: Server, requests: b
 
 
 def test_who_takes_nothing_is_cut_off(hasty: Server) -> None:
-    [worker] = children(hasty.process.pid)
+    [worker] = workers(hasty)
     with Client(hasty) as client:
         assert client.ask().status == 200
         before = connections(worker) - 1
@@ -112,16 +112,14 @@ def test_who_takes_nothing_is_cut_off(hasty: Server) -> None:
 
 
 def test_who_takes_a_little_now_and_then_is_served(hasty: Server, site: Path) -> None:
-    """The time to send is that without a byte, not that of the whole answer."""
-    size = 24 << 20
-    with (site / "slow").open("wb") as file:
-        file.truncate(size)
+    """The time to send is that without a byte, whatever the kernel keeps for the client."""
+    little = 40_000
     with Client(hasty, room=1 << 16) as client:
-        client.send(b"GET /slow HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
-        for _ in range(5):
-            client.take(4 << 20)
-            time.sleep(0.6)
-        assert 5 * (4 << 20) + len(client.rest()) > size
+        client.send(b"GET /large HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+        for _ in range(18):
+            assert client.take(little) == little
+            time.sleep(0.25)
+        assert 18 * little + len(client.rest()) > LARGE
 
 
 def test_an_error_is_read_whole_by_who_goes_on_sending(hasty: Server) -> None:

@@ -19,6 +19,7 @@ from svc0.kernel.constants import (
     SOCK_STREAM,
     SOL_SOCKET,
     TCP_NODELAY,
+    TCP_NOTSENT_LOWAT,
 )
 from svc0.kernel.structs import SocketAddress
 
@@ -28,6 +29,14 @@ from .terminal import length_of
 
 BACKLOG = 4096
 ONE = Data((1).to_bytes(4, "little"))
+UNSENT = Data((128 * 1024).to_bytes(4, "little"))
+"""So many bytes wait in the kernel, besides those on their way.
+
+Without a limit it would be megabytes; and as the kernel tells us only when a third of them is gone,
+a slow client would seem to take nothing.
+"""
+
+assert len(ONE) == len(UNSENT)
 
 
 class Listening(Struct):
@@ -45,7 +54,7 @@ BAD_ADDRESS = -4096
 
 @routine
 def open_listeners(count: x0) -> x0:
-    """Open as many listeners as are asked for at the address of the options: 0, -errno, or BAD_ADDRESS."""
+    """Open so many listeners at the address of the options: 0, -errno, or BAD_ADDRESS."""
     many, next_one, first = x19, x20, x21
     bad, alone = label(), label()
 
@@ -120,7 +129,8 @@ assert Listening.address == 0
 def bind_socket(shared: w0) -> x0:
     """A socket with our address, on a port to be shared or not: a descriptor, or -errno.
 
-    What its clients' sockets inherit from it: small answers leave at once (TCP_NODELAY).
+    What its clients' sockets inherit from it: small answers leave at once (TCP_NODELAY), and of
+    large ones little waits in the kernel (TCP_NOTSENT_LOWAT, where there is that).
     """
     socket, share, result = x19, x20, x21
     unshared, failed = label(), label()
@@ -134,10 +144,14 @@ def bind_socket(shared: w0) -> x0:
         calls.socket()
         tbnz(x0, 63, leave)
         mov(socket, x0)
-        set_option(socket, SOL_SOCKET, SO_REUSEADDR, failed)
-        set_option(socket, IPPROTO_TCP, TCP_NODELAY, failed)
+        set_option(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT)
+        set_option(socket, SOL_SOCKET, SO_REUSEADDR, ONE)
+        tbnz(x0, 63, failed)
+        set_option(socket, IPPROTO_TCP, TCP_NODELAY, ONE)
+        tbnz(x0, 63, failed)
         cbz(share.w, unshared)
-        set_option(socket, SOL_SOCKET, SO_REUSEPORT, failed)
+        set_option(socket, SOL_SOCKET, SO_REUSEPORT, ONE)
+        tbnz(x0, 63, failed)
 
         here(unshared)
         mov(w0, socket.w)
@@ -157,15 +171,14 @@ def bind_socket(shared: w0) -> x0:
     ret()
 
 
-def set_option(socket: X, level: int, option: int, failed: Label) -> None:
-    """Write: switch an option of a socket on."""
+def set_option(socket: X, level: int, option: int, value: Data) -> None:
+    """Write: x0 = 0 when an option of a socket has a value now, or -errno."""
     mov(w0, socket.w)
     mov(w1, level)
     mov(w2, option)
-    adr(x3, ONE)
-    mov(w4, len(ONE))
+    adr(x3, value)
+    mov(w4, len(value))
     calls.setsockopt()
-    tbnz(x0, 63, failed)
 
 
 @routine
