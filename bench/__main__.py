@@ -10,7 +10,6 @@ import argparse
 import os
 import platform
 import re
-import select
 import shutil
 import socket
 import subprocess
@@ -18,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -26,7 +25,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from bench import costs
+from bench import costs, floor
 from svc0 import build
 from svc0.server.text import parse_decimal
 
@@ -35,7 +34,6 @@ WARM_CALLS: Final = 200
 SECONDS: Final = 3
 CONNECTIONS: Final = 16
 QEMU: Final = "qemu-aarch64"
-ANSWER: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + costs.PAGE
 
 ASSEMBLE: Final = """
 import time
@@ -97,47 +95,20 @@ def server(words: Sequence[str]) -> Generator[int, None, None]:
             process.terminate()
 
 
-def floor() -> float:
-    """The same from Python without qemu, for a socket that answers every read with the same bytes.
-
-    It parses nothing, opens nothing and logs nothing: this is what wrk and the kernel allow here.
-    """
+@contextmanager
+def floor_server(words: Sequence[str]) -> Generator[int, None, None]:
+    """What answers everything with the same bytes: its port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        child = os.fork()
-        if child == 0:
-            try:
-                answer_everybody(listener)
-            finally:
-                os._exit(1)
+        os.dup2(listener.fileno(), floor.LISTENER)
         try:
-            return requests_per_second(listener.getsockname()[1])
+            process = subprocess.Popen(words, pass_fds=(floor.LISTENER,))
         finally:
-            os.kill(child, 9)
-            os.waitpid(child, 0)
-
-
-def answer_everybody(listener: socket.socket) -> None:
-    """Until killed."""
-    clients: dict[int, socket.socket] = {}
-    poll = select.epoll()
-    poll.register(listener.fileno(), select.EPOLLIN)
-    while True:
-        for number, _ in poll.poll():
-            if number == listener.fileno():
-                client, _address = listener.accept()
-                clients[client.fileno()] = client
-                poll.register(client.fileno(), select.EPOLLIN)
-            else:
-                answer(clients, number)
-
-
-def answer(clients: dict[int, socket.socket], number: int) -> None:
-    """One read of a client, or its end."""
-    with suppress(ConnectionError):
-        if clients[number].recv(4096):
-            clients[number].send(ANSWER)
-            return
-    clients.pop(number).close()
+            os.close(floor.LISTENER)
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            process.kill()
+            process.wait()
 
 
 def speeds(console: Console) -> Table | None:
@@ -151,16 +122,18 @@ def speeds(console: Console) -> Table | None:
         return None
     shown = Table("", "requests/s", title=f"Small file, {CONNECTIONS} connections, {SECONDS} s")
     shown.columns[1].justify = "right"
+    how = [] if native else [QEMU]
     with tempfile.TemporaryDirectory() as scratch:
-        site, image = Path(scratch) / "site", Path(scratch) / "server"
+        site, image, lowest = (Path(scratch) / name for name in ("site", "server", "floor"))
         site.mkdir()
         costs.make_site(site)
         build.write(image, build.executable(None, requests=1_000_000))
-        words = [str(image), "-r", str(site), "-p", "0", "-w", "1"]
-        with server(words if native else [QEMU, *words]) as port:
-            how = "this processor" if native else QEMU
-            shown.add_row(f"svc0, one worker, {how}", f"{requests_per_second(port):,.0f}")
-    shown.add_row("the same bytes from a loop of Python, no qemu", f"{floor():,.0f}")
+        build.write(lowest, floor.image())
+        with server([*how, str(image), "-r", str(site), "-p", "0", "-w", "1"]) as port:
+            shown.add_row("svc0, one worker", f"{requests_per_second(port):,.0f}")
+        with floor_server([*how, str(lowest)]) as port:
+            shown.add_row("the floor (floor.py)", f"{requests_per_second(port):,.0f}")
+    shown.caption = "on this processor" if native else f"under {QEMU}"
     return shown
 
 
