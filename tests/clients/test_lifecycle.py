@@ -149,7 +149,7 @@ def test_workers_end_with_their_supervisor(mortal: Server) -> None:
         mortal.process.wait()
         assert idle.rest() == b""
     eventually(lambda: not is_running(worker), "nobody is left")
-    assert refuses(mortal)
+    eventually(lambda: refuses(mortal), "its threads are gone too, and the listener with them")
 
 
 # --- workers come and go -----------------------------------------------------------------
