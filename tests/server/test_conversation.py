@@ -19,7 +19,7 @@ from svc0.kernel.constants import EPOLLIN, EPOLLOUT
 from svc0.kernel.errors import Errno
 from svc0.machine.call import Caller, caller
 from svc0.server import pool
-from svc0.server.connection import NO_FILE, Buffer, Connection, State
+from svc0.server.connection import NO_FILE, Buffer, Connection, State, Then
 from svc0.server.conversation import CLOSE, LINGER_SECONDS, WAIT, expire, wake
 from svc0.server.limits import (
     BODY_MAX,
@@ -154,6 +154,7 @@ class Server:
         assert sending or file == NO_FILE
         assert self.kernel.shut == (self.state == State.LINGERING)
         if self.state == State.HEAD:
+            assert self.connection[Connection.then] in (0, Then.STARTED)
             used = self.buffer and self.buffer[Buffer.received] > self.buffer[Buffer.start]
             assert used or not self.buffer, "an idle connection holds no buffer"
         else:
@@ -460,6 +461,23 @@ def test_lingering() -> None:
         server.run()
         assert server.closed
         assert server.kernel.sent == answer
+
+
+LAST = GET[:-2] + b"Connection: close\r\n\r\n"
+EXPECTING = GET[:-2] + b"Expect: 100-continue\r\nContent-Length: 1\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "lingers"),
+    [(LAST, False), (LAST + b"x", True), (GET + LAST, False), (EXPECTING, True), (REFUSED, True)],
+    ids=["read", "more", "second", "expecting", "refused"],
+)
+def test_who_lingers(data: bytes, lingers: bool) -> None:
+    """Only where all that was sent has been read can the connection be closed at once."""
+    with serving([data]) as server:
+        server.run()
+        assert server.closed != lingers
+        assert server.kernel.shut == lingers
 
 
 @pytest.mark.parametrize("what", [b"", -Errno.ECONNRESET])

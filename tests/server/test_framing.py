@@ -147,10 +147,10 @@ def test_all_digits(text: bytes) -> None:
     assert under_test.all_digits(text, len(text)) == text.isdigit()
 
 
-@pytest.mark.parametrize("byte", range(256))
-def test_every_byte_among_digits(byte: int) -> None:
-    for text in (bytes([byte]), b"1%c" % byte, b"%c1" % byte):
-        assert under_test.all_digits(text, len(text)) == text.isdigit()
+def test_every_byte_among_digits() -> None:
+    for byte in range(256):
+        for text in (bytes([byte]), b"1%c" % byte, b"%c1" % byte):
+            assert under_test.all_digits(text, len(text)) == text.isdigit()
 
 
 @pytest.mark.parametrize("minor", [0, 1])

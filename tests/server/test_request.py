@@ -150,10 +150,10 @@ def test_take_field(line: bytes) -> None:
         assert (kind, machine.read(value, size) if size else b"") == expected_field(line)
 
 
-@pytest.mark.parametrize("byte", range(256))
-def test_every_byte_of_a_field(byte: int) -> None:
-    for line in (b"x%cy: z" % byte, b"%cx: z" % byte, b"x: y%cz" % byte, b"x:%c" % byte):
-        assert under_test.take_field(line, len(line))[0] == expected_field(line)[0]
+def test_every_byte_of_a_field() -> None:
+    for byte in range(256):
+        for line in (b"x%cy: z" % byte, b"%cx: z" % byte, b"x: y%cz" % byte, b"x:%c" % byte):
+            assert under_test.take_field(line, len(line))[0] == expected_field(line)[0]
 
 
 # --- what is remembered of them --------------------------------------------------------
