@@ -158,6 +158,7 @@ def heed(signal: w0) -> None:
         adr(x9, FAMILY)
         ldr(w9, [x9, Family.stopping])
         cbnz(w9, leave)
+        bl(reap)  # the places of those that have ended are free
         bl(replace_all)
         bl(start_missing)
         b(leave)
