@@ -23,6 +23,7 @@ def chosen_machines(config: pytest.Config) -> list[str]:
     return names
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of one machine in one process, which starts it once."""
     for item in items:
