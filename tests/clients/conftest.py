@@ -23,21 +23,15 @@ def chosen_machines(config: pytest.Config) -> list[str]:
     return names
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of one machine in one process, which starts it once."""
-    for item in items:
-        called = getattr(item, "callspec", None)
-        machine = called.params.get("server") if called else None
-        if machine:
-            item.add_marker(pytest.mark.xdist_group(machine))
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what asks for a server once for each machine; the slowest is first."""
+    """Run what asks for a server once for each machine; the slowest is first.
+
+    The tests of one machine are kept in one process, which starts it once.
+    """
     if "server" in metafunc.fixturenames:
         names = chosen_machines(metafunc.config)
-        metafunc.parametrize("server", names, indirect=True, scope="session")
+        machines = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in names]
+        metafunc.parametrize("server", machines, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
