@@ -30,7 +30,7 @@ class Counter(Struct):
 
     value: u64
     wants: u8 = flags(Wants)
-    name: u8 = array(5)
+    title: u8 = array(5)
     half: u16
     places: Point = array(2)
 

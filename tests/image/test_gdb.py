@@ -190,7 +190,7 @@ def test_structs_and_flags_are_shown(tmp_path: Path) -> None:
         "print GREETING",
         "print sizeof(struct Counter)",
     )
-    assert "value = 42, wants = (HEAD | CLOSE), name = " in said
+    assert "value = 42, wants = (HEAD | CLOSE), title = " in said
     assert "places = {{x = 0, y = -7}, {x = 0, y = 0}}" in said
     assert "$2 = 42\n" in said
     assert '$3 = "hello"\n' in said

@@ -26,7 +26,8 @@ SOME_PIECES = """
 PIECES = [*SOME_PIECES.split(), "\\", "x" * 255, "y" * 256]
 
 SOME_HOSTS = """
-    a example.org : 80 65535 65536 00000000000000000000 [ ::1 ] %41 %4 @ _ ~ [v1.x] [] [::1] [1 :: ffff 1.2.3.4 / é ? #
+    a example.org : 80 65535 65536 00000000000000000000 [ ::1 ] %41 %4 @ _ ~
+    [v1.x] [] [::1] [1 :: ffff 1.2.3.4 / é ? #
 """
 HOST_PIECES = [*SOME_HOSTS.split(), "\0"]
 
