@@ -49,7 +49,7 @@ class Connection(Struct):
     state: u8
     then: u8 = flags(Then)
     status: u16  # of the answer, for the log
-    deadline: u64  # the tick after which it has taken too long; 0: never
+    deadline: u64  # the tick after which it has taken too long
     next: u64  # the next free slot
     buffer: u64  # its Buffer, or 0
     out: u64  # the next byte of head to be sent
