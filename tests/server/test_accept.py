@@ -11,13 +11,12 @@ from svc0.server.accept import (
     UNREADABLE,
     accept_weigh,
     measure_quoted,
-    measure_token,
     parse_quality,
     prefers_json,
 )
 from svc0.server.text import INVALID
 from tests.model import accept as model
-from tests.model.head import TOKEN, Request
+from tests.model.head import Request
 
 kinds = [
     "text/html",
@@ -88,17 +87,6 @@ def test_what_cannot_be_read(value: bytes) -> None:
     except model.Unreadable:
         readable = False
     assert (accept_weigh(value, len(value), 0, 0)[0] != UNREADABLE) == readable
-
-
-@given(text=st.text('a*/"; \x7f\x80', max_size=5).map(lambda text: text.encode("latin-1")))
-def test_measure_token(text: bytes) -> None:
-    match = re.match(TOKEN, text)
-    assert measure_token(text, len(text)) == (match.end() if match else 0)
-
-
-@given(text=st.binary(max_size=1))
-def test_every_byte_of_a_token(text: bytes) -> None:
-    assert measure_token(text, len(text)) == bool(re.match(TOKEN, text))
 
 
 @given(

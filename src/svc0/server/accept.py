@@ -12,7 +12,7 @@ weights is the greater, and no range at all is 0.
 
 from svc0.a64 import *
 
-from .text import INVALID, LOWER, equal_folded
+from .text import INVALID, LOWER, equal_folded, token_length
 
 MOST = 1000
 """A quality of 1, in thousandths."""
@@ -35,8 +35,6 @@ RANGES = (
 """The ranges that say something of HTML or of JSON, and how specific they are about each."""
 
 OWS = b" \t"
-TOKEN = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-IS_TOKEN = Data(byte in TOKEN for byte in range(256))
 
 PLAIN, QUOTE, ESCAPE, REFUSED = range(4)
 
@@ -54,31 +52,6 @@ QUOTED = Data(map(quoted_class, range(256)))
 
 
 # --- pieces of a field --------------------------------------------------------------
-
-
-@routine
-def measure_token(text: x0, length: x1) -> x0:
-    """How many bytes of text, from its start, can be in a token.
-
-    >>> measure_token(b"text/html", 9)
-    4
-    """
-    count, char, table = x9, x10, x11
-    done = label()
-    mov(count, 0)
-    adr(table, IS_TOKEN)
-
-    again = here()
-    cmp(count, length)
-    b.hs(done)
-    ldrb(char.w, [text, count])
-    ldrb(char.w, [table, char])
-    add(count, count, char)
-    cbnz(char.w, again)
-
-    here(done)
-    mov(x0, count)
-    ret()
 
 
 @routine
@@ -231,7 +204,7 @@ def read_parameters(text: x0, length: x1) -> tuple[x0, x1, x2]:
         skip(at, left, OWS)
         mov(x0, at)
         mov(x1, left)
-        bl(measure_token)
+        bl(token_length)
         cbz(x0, again)  # a parameter may be empty
         ldrb(char.w, [at])
         orr(char.w, char.w, LOWER)
@@ -242,7 +215,7 @@ def read_parameters(text: x0, length: x1) -> tuple[x0, x1, x2]:
 
         mov(x0, at)
         mov(x1, left)
-        bl(measure_token)
+        bl(token_length)
         cbnz(x0, value)
         mov(x0, at)
         mov(x1, left)
@@ -307,13 +280,13 @@ def accept_weigh(text: x0, length: x1, html: x2, json: x3) -> tuple[x0, x1]:
         mov(begin, at)
         mov(x0, at)
         mov(x1, left)
-        bl(measure_token)
+        bl(token_length)
         cbz(x0, broken)
         take(at, left, x0)
         expect(at, left, ord("/"), broken)
         mov(x0, at)
         mov(x1, left)
-        bl(measure_token)
+        bl(token_length)
         cbz(x0, broken)
         take(at, left, x0)
         sub(size, at, begin)
