@@ -19,3 +19,8 @@ def lacking(reason: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(f"{reason}, and CI must have it", pytrace=False)
     pytest.skip(reason)
+
+
+def without_privileges() -> list[str]:
+    """Words before a command that make root heed the rights of its own files, as others do."""
+    return [need_tool("setpriv"), "--bounding-set=-all"] if os.geteuid() == 0 else []

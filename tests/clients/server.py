@@ -96,10 +96,11 @@ def start(
     settings: Settings = NO_SETTINGS,
     *,
     stop: bool = True,
+    before: Sequence[str] = (),
 ) -> Generator[Server, None, None]:
     """Run a server of that site on a machine (the first that is here), and see it stop well.
 
-    Without ``stop``, how it ends is the test's.
+    Without ``stop``, how it ends is the test's; ``before`` are words before its command.
     """
     if machine == "kernel":
         with booted(site, options) as server:
@@ -107,7 +108,7 @@ def start(
         return
     with tempfile.TemporaryDirectory() as scratch:
         words = command(machine or machines_here()[0], site, Path(scratch), options, settings)
-        with run(words, machine or machines_here()[0], stop=stop) as server:
+        with run([*before, *words], machine or machines_here()[0], stop=stop) as server:
             yield server
 
 

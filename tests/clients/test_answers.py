@@ -16,13 +16,14 @@ import pytest
 
 from tests.clients import drive, wire
 from tests.clients.compare import describe
-from tests.clients.server import Server, start
+from tests.clients.server import Server, machines_here, start
 from tests.clients.sites import FULL_NAME, NOON, SECOND, SITE, TYPES
 from tests.model import site
 from tests.model.conditions import format_date
 from tests.model.conversation import converse
 from tests.model.respond import REASONS
 from tests.model.site import Directory, File
+from tests.tools import without_privileges
 
 NOW: Final = int(time.time())
 SIZE: Final = 10
@@ -491,9 +492,8 @@ def test_thousandth_request_is_the_last(server: Server) -> None:
     drive.agree(server, [drive.whole("1,001 requests", requests)], SITE)
 
 
-def test_what_may_not_be_opened(server: Server, tmp_path: Path) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root may open everything")
+@pytest.mark.parametrize("machine", machines_here())
+def test_what_may_not_be_opened(machine: str, tmp_path: Path) -> None:
     shut = File(b"shut\n", NOON, forbidden=True)
     root = Directory(
         {
@@ -507,7 +507,7 @@ def test_what_may_not_be_opened(server: Server, tmp_path: Path) -> None:
     paths += [b"/directory", b"/directory?q"]
     trials = [drive.whole(path.decode(), ask(path)) for path in [*paths, b"/directory/", b"/"]]
     try:
-        with start(tmp_path / "site", server.machine) as other:
+        with start(tmp_path / "site", machine, before=without_privileges()) as other:
             drive.agree(other, trials, root)
     finally:
         (tmp_path / "site" / "directory").chmod(0o755)  # so that it can be removed

@@ -11,6 +11,7 @@ from typing import Final
 
 import pytest
 
+from tests.clients.drive import AT_ONCE_THROUGH_QEMU
 from tests.clients.server import Server
 from tests.clients.sites import LARGE, NOON, SECOND
 from tests.model.conditions import format_date
@@ -257,7 +258,9 @@ def test_reads_names_of_every_kind(curl: Curl) -> None:
         assert curl(path=path).statuses == [200]
 
 
-def test_reads_many_at_once(curl: Curl) -> None:
-    said = curl("--parallel", "--parallel-max", "50", path=["/large.bin"] * 100)
-    assert said.statuses == [200] * 100
-    assert said.status == 0
+def test_reads_many_at_once(curl: Curl, server: Server) -> None:
+    at_once = AT_ONCE_THROUGH_QEMU if server.machine == "kernel" else 50
+    # Its transfers overwrite each other's heads in the file, so the statuses are asked for.
+    many = ("--parallel", "--parallel-max", str(at_once), "-w", "%{http_code} ")
+    said = curl(*many, path=["/large.bin"] * 100)
+    assert (said.written.split(), said.status) == (["200"] * 100, 0)
