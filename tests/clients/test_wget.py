@@ -46,9 +46,10 @@ def mirror(url: str, folder: Path) -> list[str]:
     return [line for line in said.splitlines() if " -> " in line]
 
 
-def test_mirror_is_the_same(documentation: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("machine", machines_here())
+def test_mirror_is_the_same(machine: str, documentation: Path, tmp_path: Path) -> None:
     copy = tmp_path / "mirror"
-    with start(documentation, machines_here()[-1]) as server:
+    with start(documentation, machine) as server:
         assert mirror(server.url, copy)
         saved_again = mirror(server.url, copy)
     assert not saved_again, "a file that has not changed was sent again"
