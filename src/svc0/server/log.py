@@ -1,8 +1,9 @@
 """The access log: a line for every answer, on standard output.
 
 Lines are collected and written together, at the latest a tick after the first,
-so that a line is not a system call.  What a client sent is escaped, so a line is always one line.  Whoever reads them
-may be slower for a while: lines wait as long as there is room for them.
+so that a line is not a system call.  What a client sent is escaped, so a line is
+always one line.  Whoever reads them may be slower for a while: lines wait as long
+as there is room for them.
 """
 
 from svc0.a64 import *

@@ -19,7 +19,7 @@ from svc0.kernel.constants import (
     SIGPIPE,
     SIGSET_SIZE,
 )
-from svc0.kernel.structs import Rlimit
+from svc0.kernel.structs import Rlimit, SignalAction
 
 from .address import write_address
 from .listeners import BAD_ADDRESS, LISTENING, Listening, is_ipv6, open_listeners
@@ -27,7 +27,7 @@ from .options import OPTIONS, WORKERS_MAX, Options, read_options
 from .supervisor import supervise
 from .terminal import FAILURE, append, append_name, append_number, append_reason, end_line, say
 
-IGNORE = Data(SIG_IGN.to_bytes(8, "little") + bytes(24))
+IGNORE = Data(SIG_IGN.to_bytes(8, "little").ljust(SignalAction.size, b"\0"))
 CPUS_MAX = 8192
 """CPUs that are counted: as many as the largest kernels are built for."""
 
