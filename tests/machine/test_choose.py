@@ -36,6 +36,50 @@ def test_native_elsewhere_says_what_to_use(monkeypatch: pytest.MonkeyPatch) -> N
         choose("native")
 
 
+ECHO = Path("/bin/echo")
+"""A program of this host, whatever its processor is: what native does needs no more."""
+
+BECOME = """
+import platform, sys
+from pathlib import Path
+platform.machine = lambda: "aarch64"
+from svc0.machine import choose
+choose("native").exec(Path(sys.argv[1]).read_bytes(), ["it", "became", "this"], {"A": "b"})
+"""
+
+
+def test_native_becomes_the_image() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BECOME, str(ECHO)],
+        capture_output=True,
+        env={"PYTHONPATH": str(Path(svc0.__file__).parents[1])},
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"became this\n", b"")
+
+
+def test_native_refuses_what_the_kernel_cannot_execute(tmp_path: Path) -> None:
+    nothing = tmp_path / "nothing"
+    nothing.write_bytes(b"no program")
+    done = subprocess.run(
+        [sys.executable, "-c", BECOME, str(nothing)],
+        capture_output=True,
+        env={"PYTHONPATH": str(Path(svc0.__file__).parents[1])},
+        check=False,
+    )
+    assert b"MachineError: the kernel cannot execute this image" in done.stderr
+
+
+def test_native_runs_the_image_beside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    machine = choose("auto")
+    assert machine.name == "native"
+    with machine.start(ECHO.read_bytes(), ["it", "ran"], {}, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.read() == b"ran\n"
+    assert process.returncode == 0
+
+
 def test_no_qemu_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(MachineError, match="apt install qemu-user"):
