@@ -14,8 +14,14 @@ from svc0.server.address import (
     ADDRESS_LENGTH_MAX,
     IPV4_SIZE,
     IPV6_SIZE,
+    close_gap,
+    longest_zeros,
     parse_address,
+    parse_ipv4,
+    parse_ipv6,
     write_address,
+    write_ipv4,
+    write_ipv6,
 )
 from svc0.server.text import INVALID
 
@@ -143,3 +149,91 @@ def test_the_c_library_agrees(text: str) -> None:
         packed = None
     if "%" not in text:
         assert parse(text) == packed
+
+
+# --- its parts -----------------------------------------------------------------------
+
+
+@given(address=quads)
+@example(address=b"\xff" * 4)
+@example(address=bytes(4))
+def test_write_ipv4(address: bytes) -> None:
+    expected = str(ipaddress.IPv4Address(address)).encode()
+    out = bytearray(len(expected))
+    assert write_ipv4(out, address) % 0x1000 == 0, "it ends where the room does"
+    assert out == expected
+
+
+@given(address=groups | mapped | st.binary(min_size=16, max_size=16))
+@example(address=bytes(16))
+@example(address=bytes(15) + b"\1")
+@example(address=b"\0\1" * 8)
+@example(address=b"\xff" * 16)
+def test_write_ipv6(address: bytes) -> None:
+    expected = canonical(address).encode()
+    out = bytearray(len(expected))
+    assert write_ipv6(out, address) % 0x1000 == 0, "it ends where the room does"
+    assert out == expected
+
+
+def test_longest_zeros() -> None:
+    """Every pattern of groups that are zero and that are not; either byte keeps one from it."""
+    for pattern in range(256):
+        bits = f"{pattern:08b}"
+        runs = ((size, at) for size in range(8, 1, -1) for at in range(9 - size))
+        found = next(
+            ((at, at + size) for size, at in runs if bits[at : at + size] == "0" * size), None
+        )
+        for one in (b"\0\1", b"\1\0"):
+            text = b"".join(one if bit == "1" else b"\0\0" for bit in bits)
+            assert longest_zeros(text) == (found or (8, 8))
+
+
+def packed(family: int, text: str) -> bytes | None:
+    """What the C library makes of a text."""
+    try:
+        return socket.inet_pton(family, text)
+    except OSError:
+        return None
+
+
+@given(text=dotted | garbage | quads.map(canonical))
+@example(text="")
+@example(text="1.2.3")
+@example(text="1.2.3.")
+@example(text="1.2.3.4.")
+@example(text="255.255.255.255")
+def test_parse_ipv4(text: str) -> None:
+    out = bytearray(4)
+    result = parse_ipv4(text.encode(), len(text), out)
+    expected = packed(socket.AF_INET, text)
+    assert result == (INVALID if expected is None else 0)
+    assert expected in (None, out)
+
+
+@given(text=colons | separated | garbage | dotted | groups.map(canonical) | mapped.map(canonical))
+@example(text="")
+@example(text=":")
+@example(text="::")
+@example(text=":::")
+@example(text="1:2:3:4:5:6:1.2.3.4")
+@example(text="1:2:3:4:5:6:7:1.2.3.4")
+@example(text="1:2:3:4:5:6:7::")
+@example(text="::2:3:4:5:6:7:8")
+@example(text="1:2:3:4::5:6:7:8")
+def test_parse_ipv6(text: str) -> None:
+    out = bytearray(b"?" * 16)
+    result = parse_ipv6(text.encode(), len(text), out)
+    expected = packed(socket.AF_INET6, text)
+    assert result == (INVALID if expected is None else 0)
+    assert expected in (None, out)
+
+
+def test_close_gap() -> None:
+    """Every gap in every number of bytes."""
+    for filled in range(17):
+        for gap in range(filled + 1):
+            content = bytes(range(1, filled + 1))
+            address = bytearray(content.ljust(16, b"\0"))
+            close_gap(address, gap, filled)
+            assert address == content[:gap] + bytes(16 - filled) + content[gap:]
