@@ -144,3 +144,21 @@ def test_every_day_has_its_names() -> None:
     for day in range(7):
         for text in formats(day * 86400)[:2]:
             assert parse(text, now=0) == day * 86400
+
+
+@given(year=st.integers(0, 9999), month=st.integers(0, 11), day=st.integers(0, 99))
+@example(year=0, month=0, day=1)
+@example(year=0, month=1, day=29)
+@example(year=1900, month=1, day=29)
+@example(year=2000, month=1, day=29)
+@example(year=2000, month=2, day=0)
+@example(year=9999, month=11, day=31)
+def test_days_until(year: int, month: int, day: int) -> None:
+    """Python has no year 0; but it is as long as the year 400, and 146,097 days before it."""
+    eras = int(year == 0)
+    first = datetime(year + 400 * eras, month + 1, 1, tzinfo=UTC).toordinal() - 146_097 * eras
+    days = gregorian.monthrange(year + 400 * eras, month + 1)[1]
+    assert under_test.days_until(year, month, day) == (
+        first + day - 1 - EPOCH.toordinal(),
+        days,
+    )
