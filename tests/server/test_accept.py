@@ -7,16 +7,18 @@ import re
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from svc0.machine.call import caller
 from svc0.server.accept import (
     UNREADABLE,
     accept_weigh,
     measure_quoted,
     parse_quality,
     prefers_json,
+    read_parameters,
 )
 from svc0.server.text import INVALID
 from tests.model import accept as model
-from tests.model.head import Request
+from tests.model.head import TOKEN, Request
 
 kinds = [
     "text/html",
@@ -102,3 +104,38 @@ def test_measure_quoted(text: bytes) -> None:
 def test_parse_quality(text: bytes) -> None:
     expected = round(float(text) * 1000) if model.QUALITY.fullmatch(text) else INVALID
     assert parse_quality(text, len(text)) == expected
+
+
+def expected_parameters(text: bytes) -> tuple[int, int] | None:
+    """Where the parameters that a text starts with end, and thousandths; None if they are bad."""
+    at, quality = 0, 1000
+    while match := model.PARAMETER.match(text, at):
+        at = match.end()
+        if match["name"] is None and re.compile(TOKEN).match(text, at):
+            return None
+        if (match["name"] or b"").lower() == b"q":
+            if not model.QUALITY.fullmatch(match["value"]):
+                return None
+            quality = round(float(match["value"]) * 1000)
+    return len(text) - len(text[at:].lstrip(b" \t")), quality
+
+
+@given(
+    text=st.tuples(
+        st.lists(st.sampled_from(parameters + quoted) | st.sampled_from(odd), max_size=4),
+        st.sampled_from(["", "", " ", ", a/b;q=0", "\t,", "x", "/", '"']),
+    ).map(lambda parts: ("".join(parts[0]) + parts[1]).encode("latin-1"))
+    | st.text(';= \tqQa01.",', max_size=9).map(str.encode)
+)
+@example(text=b"")
+@example(text=b";q=0.1;Q=0.9 ;qq=0,")
+@example(text=b"; ;\t; level=1")
+def test_read_parameters(text: bytes) -> None:
+    expected = expected_parameters(text)
+    with caller(read_parameters) as machine:
+        at = machine.place(text, writable=False)
+        address, left, quality = machine.call(at, len(text))
+    if expected is None:
+        assert address == INVALID
+    else:
+        assert (address - at, left, quality) == (expected[0], len(text) - expected[0], expected[1])
