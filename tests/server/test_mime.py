@@ -9,7 +9,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from svc0.machine.call import caller
-from svc0.server.mime import CONTENT_TYPES, KEY_MAX, UNKNOWN, content_type, with_charset
+from svc0.server.mime import (
+    CONTENT_TYPES,
+    KEY_MAX,
+    UNKNOWN,
+    content_type,
+    parse_extension,
+    with_charset,
+)
 from tests.model.respond import media_type as model_type
 
 
@@ -98,3 +105,26 @@ def test_the_standard_library_agrees() -> None:
 
 def test_there_are_enough() -> None:
     assert len(CONTENT_TYPES) >= 49
+
+
+@given(
+    name=st.tuples(stems, st.sampled_from([b"", b"."]), extensions | st.binary(max_size=14)).map(
+        b"".join
+    )
+)
+@example(name=b"")
+@example(name=b".")
+@example(name=b".html")
+@example(name=b"..html")
+@example(name=b"a.tar.GZ")
+@example(name=b"a.@AZ[`az{")
+@example(name=b"a." + b"\xff" * KEY_MAX)
+@example(name=b"a." + b"x" * (KEY_MAX + 1))
+@example(name=b"x" * KEY_MAX)
+@example(name=b"a.b\0")
+def test_parse_extension(name: bytes) -> None:
+    stem, _, extension = name.rpartition(b".")
+    known = stem and len(extension) <= KEY_MAX and b"\0" not in extension
+    key = int.from_bytes(extension.lower() if known else b"", "little")
+    low, high = parse_extension(name, len(name))
+    assert (low % 2**64, high) == (key % 2**64, key >> 64)
