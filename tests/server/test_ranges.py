@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from svc0.server.ranges import IGNORED, UNSATISFIABLE, parse_range
+from svc0.machine.call import caller
+from svc0.server.ranges import IGNORED, UNSATISFIABLE, parse_range, read_range, skip_unit
 from tests.model import conditions as model
 from tests.model.head import Request
 
@@ -58,3 +61,40 @@ def test_a_part_is_what_python_slices(first: int, last: int, size: int) -> None:
         assert content[begin : end + 1] == content[first : last + 1] != b""
     else:
         assert content[first : last + 1] == b""
+
+
+@given(
+    text=st.tuples(units, spaces, st.binary(max_size=3)).map(b"".join)
+    | st.tuples(*(st.sampled_from([c, c, c, c ^ 0x20]) for c in b"bytes=")).map(bytes)
+)
+@example(text=b"")
+@example(text=b"bytes")
+@example(text=b"bytes= \t")
+@example(text=b"BYTES=\n")
+@example(text=b"bytes\x1d0-")  # "=" - 0x20: not its other case
+def test_skip_unit(text: bytes) -> None:
+    match = re.match(rb"bytes=[ \t]*", text, re.IGNORECASE)
+    with caller(skip_unit) as machine:
+        at = machine.place(text, writable=False)
+        found = machine.call(at, len(text))
+    assert found == ((at + match.end(), len(text) - match.end()) if match else (IGNORED, 0))
+
+
+@given(
+    text=st.tuples(ranges.map(b"".join), tails).map(b"".join)
+    | st.text("0123456789- ,", max_size=6).map(str.encode)
+)
+@example(text=b"")
+@example(text=b"-")
+@example(text=b"7")
+@example(text=b"9" * 18 + b"-" + b"9" * 18)
+@example(text=b"0" * 19 + b"-1")
+@example(text=b"1-" + b"0" * 19)
+def test_read_range(text: bytes) -> None:
+    match = re.fullmatch(rb"([0-9]{0,18})-([0-9]{0,18})", text)
+    found = read_range(text, len(text))
+    if match:
+        first, last = match.groups()
+        assert found == (int(first or 0), int(last or 0), len(first), len(last))
+    else:
+        assert found[0] == IGNORED
