@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import socket
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 import pytest
@@ -233,3 +234,89 @@ def test_what_is_escaped_decodes_to_itself(path: bytes) -> None:
     assert under_test.decoded_length(escaped, len(escaped)) == len(path) or b"\0" in path
     assert under_test.decode(out, escaped, len(escaped)) % 0x1000 == 0
     assert out == path
+
+
+# --- parts of a site ------------------------------------------------------------------
+
+schemes = st.sampled_from(SCHEMES) | st.binary(max_size=9)
+
+
+@given(
+    text=st.tuples(schemes, st.binary(max_size=2)).map(b"".join)
+    | st.tuples(*(st.sampled_from([c, c, c, c ^ 0x20]) for c in b"https://")).map(bytes)
+)
+@example(text=b"")
+@example(text=b"http:/")
+@example(text=b"https:/")
+@example(text=b"https//")
+@example(text=b"http\x1a//")  # ":" - 0x20: not its other case
+def test_scheme_length(text: bytes) -> None:
+    match = re.match(rb"https?://", text, re.IGNORECASE)
+    assert under_test.scheme_length(text, len(text)) == (match.end() if match else 0)
+
+
+@given(text=st.tuples(schemes, hosts, paths | st.just(b"")).map(b"".join))
+@example(text=b"http://")
+@example(text=b"http:///")
+@example(text=b"https://:80/")
+@example(text=b"HTTP://a:80")
+def test_site_length(text: bytes) -> None:
+    match = re.match(rb"https?://([^/]*)", text, re.IGNORECASE)
+    parts = split_authority(match[1]) if match else None
+    expected = match.end() if match and parts and parts[0] else 0
+    assert under_test.site_length(text, len(text)) == expected
+
+
+def expected_literal(text: bytes) -> int:
+    """How long an address in brackets is, by the C library."""
+    inside = re.match(rb"\[([0-9A-Fa-f:.]*)\]", text)
+    try:
+        socket.inet_pton(socket.AF_INET6, inside[1].decode() if inside else "")
+    except OSError:
+        return -1
+    return inside.end() if inside else -1
+
+
+literals = st.lists(
+    st.sampled_from([b":", b"::", b"1", b"ffff", b"1.2.3.4", b"]", b"[", b"%", b"\0", b":80"]),
+    max_size=8,
+).map(b"".join)
+
+
+@given(text=literals | hosts | st.sampled_from([b"::1]", b"::]:80", b"1:2:3:4:5:6:7:8]x"]))
+@example(text=b"")
+@example(text=b"]")
+@example(text=b"::1")
+def test_literal_length(text: bytes) -> None:
+    text = b"[" + text
+    assert under_test.literal_length(text, len(text)) == expected_literal(text)
+
+
+@given(text=hosts | visible | literals.map(lambda text: b"[" + text) | st.binary(max_size=12))
+@example(text=b"")
+@example(text=b"a%4")
+@example(text=b"a%41")
+@example(text=b"[::1]:80")
+def test_host_length(text: bytes) -> None:
+    """A name ends where a byte cannot be in it; an escape that is none spoils it."""
+    if text.startswith(b"["):
+        expected = expected_literal(text)
+    else:
+        allowed = rb"(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*"
+        stop = len(text) - len(re.sub(rb"\A" + allowed, b"", text, count=1))
+        expected = -1 if text[stop : stop + 1] == b"%" else stop
+    assert under_test.host_length(text, len(text)) == expected
+
+
+@given(path=paths)
+@example(path=b"/")
+@example(path=b"/a/../%62//c/.")
+@example(path=b"/" + b"a/" * 2047 + b"b")
+@example(path=b"/" + b"a/" * 2048)
+@example(path=b"/" + b"%61" * (PATH_MAX - 1))
+def test_normalize_closely(path: bytes) -> None:
+    """It does by itself, also with a plain path, what `normalize` promises."""
+    out = bytearray(b"\xff" * (PATH_MAX + 2))
+    length = under_test.normalize_closely(out, path, len(path))
+    assert expected_path(path) == (length if length < 0 else bytes(out[:length]))
+    assert length < 0 or out[length] == 0
