@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections import deque
 from collections.abc import Callable
@@ -30,7 +31,9 @@ from svc0.machine.call import Caller, caller
 from svc0.server import supervisor as under_test
 from svc0.server.listeners import LISTENING, Listening
 from svc0.server.options import WORKERS_MAX
-from svc0.server.supervisor import ALL_SIGNALS, FAMILY, Family, supervise
+from svc0.server.supervisor import ALL_SIGNALS, CHILDREN_MAX, FAMILY, Family, supervise
+from svc0.server.terminal import REASONS
+from svc0.server.workspace import WORKSPACE, Workspace
 from tests.server.memory import Memory
 from tests.server.process import Ended, Process
 
@@ -358,3 +361,235 @@ def test_forget_child(children: list[int], child: int) -> None:
     assert child not in [
         int.from_bytes(left[at : at + 4], "little") for at in range(0, len(left), 4)
     ]
+
+
+# --- one routine at a time -------------------------------------------------------------
+
+
+def words(numbers: list[int]) -> bytes:
+    return b"".join(number.to_bytes(4, "little") for number in numbers)
+
+
+class Parent:
+    """The supervisor's variables: a table of children, with their processes by their places."""
+
+    def __init__(self, machine: Caller, places: dict[int, int], listeners: int = 1) -> None:
+        self.memory = Memory(machine, Family, machine.address(FAMILY))
+        self.memory[Family.children] = words([places.get(n, 0) for n in range(CHILDREN_MAX)])
+        self.memory[Family.running] = len(places)
+        self.memory[Family.listeners] = listeners
+
+    @property
+    def places(self) -> dict[int, int]:
+        content = self.memory.bytes(Family.children, 4 * CHILDREN_MAX)
+        found = [int.from_bytes(content[4 * n :][:4], "little") for n in range(CHILDREN_MAX)]
+        return {place: number for place, number in enumerate(found) if number}
+
+    @property
+    def running(self) -> int:
+        return self.memory[Family.running]
+
+
+class Killer(Process):
+    """It only knows who was sent which signal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.killed: list[tuple[int, int]] = []
+
+    def kill(self, machine: Caller, process: int, signal: int) -> int:
+        self.killed.append((process, signal))
+        return random.choice([0, -Errno.ESRCH])
+
+
+processes = st.integers(2000, 2**31 - 1)
+tables = st.lists(processes, unique=True, max_size=12).flatmap(
+    lambda numbers: st.permutations(
+        [*range(6), *range(WORKERS_MAX - 2, WORKERS_MAX + 6), CHILDREN_MAX - 1]
+    ).map(lambda places: dict(zip(places, numbers, strict=False)))
+)
+
+
+@given(places=tables, signal=st.sampled_from([SIGTERM, SIGKILL]))
+def test_signal_all(places: dict[int, int], signal: int) -> None:
+    kernel = Killer()
+    with caller(under_test.signal_all) as machine:
+        parent = Parent(machine, places)
+        machine.call(signal, kernel=kernel)
+        assert parent.places == places
+    assert sorted(kernel.killed) == sorted((process, signal) for process in places.values())
+
+
+@given(places=tables)
+def test_replace_all(places: dict[int, int]) -> None:
+    """Who can make room does; nobody is forgotten, or told twice."""
+    kernel = Killer()
+    able = {n for n in places if n < WORKERS_MAX and n + WORKERS_MAX not in places}
+    with caller(under_test.replace_all) as machine:
+        parent = Parent(machine, places)
+        machine.call(kernel=kernel)
+        moved = {n + WORKERS_MAX * (n in able): process for n, process in places.items()}
+        assert parent.places == moved
+        assert parent.running == len(places)
+    assert sorted(kernel.killed) == sorted((places[n], SIGTERM) for n in able)
+
+
+@given(sockets=st.lists(st.integers(3, 2**31 - 1), min_size=1, max_size=WORKERS_MAX))
+def test_stop_listening(sockets: list[int]) -> None:
+    kernel = System()
+    with caller(under_test.stop_listening) as machine:
+        Parent(machine, {}, len(sockets))
+        listening = Memory(machine, Listening, machine.address(LISTENING))
+        listening[Listening.sockets] = words(sockets).ljust(4 * WORKERS_MAX, b"\x07")
+        machine.call(kernel=kernel)
+    assert kernel.shut == sockets
+
+
+def test_pause() -> None:
+    kernel = System()
+    with caller(under_test.pause) as machine:
+        machine.call(kernel=kernel)
+    assert (kernel.paused, kernel.names) == (1, ["nanosleep"])
+
+
+statuses = st.integers(0, 255).map(lambda status: status << 8)
+statuses |= st.builds(int.__or__, st.integers(1, 64), st.sampled_from([0, 0x80]))
+
+
+def epitaph(child: int, status: int) -> tuple[int, bytes]:
+    """What is said of a worker that ended in a way that Python's os module can read."""
+    if os.WIFSIGNALED(status):
+        how = f"was killed by signal {os.WTERMSIG(status)}"
+    else:
+        how = f"ended with status {os.WEXITSTATUS(status)}"
+    return 2, f"svc0: worker {child} {how}\n".encode()
+
+
+@given(child=processes, status=statuses)
+def test_report(child: int, status: int) -> None:
+    kernel = Process()
+    with caller(under_test.report) as machine:
+        machine.call(child, status, kernel=kernel)
+    assert kernel.said == [epitaph(child, status)]
+
+
+@given(places=tables, stopping=st.booleans(), data=st.data())
+def test_reap(places: dict[int, int], stopping: bool, data: st.DataObject) -> None:
+    """All that have ended, of whatever number; of a stranger nothing is said."""
+    who = st.sampled_from([*places.values(), 77])
+    ended = data.draw(st.lists(st.tuples(who, statuses), unique_by=lambda pair: pair[0]))
+    kernel = System()
+    kernel.ended.extend(ended)
+    with caller(under_test.reap) as machine:
+        parent = Parent(machine, places)
+        parent.memory[Family.stopping] = stopping
+        machine.call(kernel=kernel)
+        gone = {process for process, _ in ended}
+        left = {place: process for place, process in places.items() if process not in gone}
+        assert parent.places == left
+        assert parent.running == len(left)
+    failed = [pair for pair in ended if pair[1] and pair[0] in places.values()]
+    assert kernel.said == [epitaph(*pair) for pair in failed]
+    assert kernel.paused == (0 if stopping else len(failed))
+    assert kernel.names.count("wait4") == len(ended) + 1
+
+
+@given(error=st.sampled_from(list(Errno)))
+def test_give_up(error: Errno) -> None:
+    kernel = Process()
+    with caller(under_test.give_up) as machine, pytest.raises(Ended) as ended:
+        machine.call(-error, kernel=kernel)
+    reason = REASONS.get(error, f"error {error.value}")
+    assert ended.value.status == 1
+    assert kernel.said == [(2, f"svc0: cannot start workers: {reason}\n".encode())]
+
+
+@given(places=tables, count=st.integers(1, WORKERS_MAX), fails=st.integers(0, WORKERS_MAX))
+def test_start_missing(places: dict[int, int], count: int, fails: int) -> None:
+    """Each listener without a worker gets one, up to the fork that fails."""
+    missing = [n for n in range(count) if n not in places]
+    kernel = System(forks=[0] * fails + [-Errno.EAGAIN])
+    short = fails < len(missing)
+    born = {place: OURSELVES + 1 + n for n, place in enumerate(missing[:fails])}
+    with caller(under_test.start_missing) as machine:
+        parent = Parent(machine, places, count)
+        if short and not places and not fails:
+            with pytest.raises(Ended) as ended:
+                machine.call(kernel=kernel)
+            assert ended.value.status == 1
+            assert len(kernel.said) == 1
+            return
+        machine.call(kernel=kernel)
+        assert parent.places == places | born
+        assert parent.running == len(places) + len(born)
+    assert kernel.paused == short
+    assert kernel.pending == ({SIGCHLD} if short else set())
+    assert kernel.said == []
+
+
+@given(
+    signal=st.sampled_from([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGCHLD]),
+    count=st.integers(1, 5),
+    stopping=st.booleans(),
+    data=st.data(),
+)
+def test_heed(signal: int, count: int, stopping: bool, data: st.DataObject) -> None:
+    """Some workers have ended, and nobody has taken note of it yet."""
+    ended = data.draw(st.sets(st.integers(0, count - 1)))
+    old = {n: OURSELVES + 1 + n for n in range(count)}
+    alive = {n: process for n, process in old.items() if n not in ended}
+    system = System()
+    system.born = OURSELVES + count
+    system.alive = {process: [] for process in old.values()}
+    for n in ended:
+        system.end(old[n])
+    with caller(under_test.heed) as machine:
+        listening = Memory(machine, Listening, machine.address(LISTENING))
+        listening[Listening.sockets] = words(list(range(20, 20 + count)))
+        parent = Parent(machine, old, count)
+        parent.memory[Family.stopping] = stopping
+        machine.call(signal, kernel=system)
+        places, stopped = parent.places, parent.memory[Family.stopping]
+    told: list[int] = []
+    if signal == SIGHUP:
+        assert stopped == stopping
+        if stopping:
+            assert system.names == []
+        else:
+            told = [SIGTERM]
+            new = {n: OURSELVES + count + 1 + n for n in range(count)}
+            assert places == new | {n + WORKERS_MAX: process for n, process in alive.items()}
+    elif signal == SIGCHLD:
+        assert stopped == stopping
+        new = {n: OURSELVES + count + 1 + at for at, n in enumerate(sorted(ended))}
+        assert places == (alive if stopping else alive | new)
+    else:
+        assert (stopped, places) == (1, old)
+        assert system.shut == ([] if stopping else list(range(20, 20 + count)))
+        assert system.names.count("kill") == count
+        told = [SIGTERM]
+        if stopping:
+            assert system.alive == {}, "they are killed"
+            return
+    assert {n: system.alive[process] for n, process in alive.items()} == dict.fromkeys(alive, told)
+
+
+@given(number=st.integers(0, WORKERS_MAX - 1), supervisor=processes, orphan=st.booleans())
+def test_become_worker(number: int, supervisor: int, orphan: bool) -> None:
+    child = Child(1 if orphan else supervisor)
+    with caller(under_test.become_worker) as machine:
+        family = Memory(machine, Family, machine.address(FAMILY))
+        family[Family.root], family[Family.signals] = ROOT, SIGNALS
+        listening = Memory(machine, Listening, machine.address(LISTENING))
+        listening[Listening.sockets] = words(list(range(20, 20 + WORKERS_MAX)))
+        with pytest.raises(Ended) as ended:
+            machine.call(number, supervisor, kernel=child)
+        worker = Memory(machine, Workspace, machine.address(WORKSPACE))
+        serves = worker[Workspace.listener], worker[Workspace.root]
+    if orphan:
+        assert ended.value.status == 1
+        assert child.names == ["prctl", "getppid", "exit_group"]
+    else:
+        assert ended.value.status == 99
+        assert child.closed == SIGNALS
+        assert serves == (20 + number, ROOT)
