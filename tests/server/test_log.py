@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from datetime import UTC, datetime
@@ -11,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from svc0.a64 import sizeof
-from svc0.kernel.constants import AF_INET
+from svc0.kernel.constants import AF_INET, AF_INET6
 from svc0.kernel.errors import Errno
 from svc0.kernel.structs import SocketAddress
 from svc0.machine.call import Caller, caller
 from svc0.server import log as under_test
 from svc0.server.connection import Buffer, Connection
 from svc0.server.log import FIELD_ROOM, LINE_ROOM, REQUEST_ROOM, flush_log, log_access
-from svc0.server.request import parse
+from svc0.server.request import Kind, parse
 from svc0.server.settings import SETTINGS, LogFormat, packed
 from svc0.server.workspace import LOG_ROOM, Workspace
 from tests.server.kernel import Kernel
@@ -51,7 +52,8 @@ class Logging:
 
     def __init__(self, machine: Caller, head: bytes, form: LogFormat) -> None:
         self.machine = machine
-        machine.write(machine.address(SETTINGS), packed(log=form))
+        if SETTINGS in machine.program.addresses:
+            machine.write(machine.address(SETTINGS), packed(log=form))
         with caller(parse) as parser:
             buffer = Input(parser, head)
             parser.call(int(buffer))
@@ -255,3 +257,158 @@ def test_body_sent(body: int, head: int, taken: int, of_file: bool) -> None:
         connection[Connection.file_offset] = max(taken - out_end, 0)
         connection[Connection.file_end] = body * of_file
         assert machine.call(int(connection)) == max(taken - head, 0)
+
+
+# --- one routine at a time -------------------------------------------------------------
+
+
+@given(target=visible, empty=st.booleans(), whole=st.booleans())
+def test_request_line(target: bytes, empty: bool, whole: bool) -> None:
+    """It is the line that came, where it came; none if its end did not come."""
+    line = b"GET " + target + b" HTTP/1.1"
+    head = b"\r\n" * empty + line + b"\r\nHost: a\r\n\r\n" * whole
+    with caller(under_test.request_line) as machine:
+        logging = Logging(machine, head, LogFormat.COMMON)
+        address, length = machine.call(int(logging.connection))
+        assert machine.read(address, length) == line * whole
+        if whole:
+            start = logging.connection[Connection.buffer] + int(Buffer.input)
+            assert address == start + 2 * empty
+
+
+@given(
+    came=st.lists(
+        st.tuples(st.sampled_from([b"Referer", b"rEFERER", b"User-Agent", b"Accept"]), values),
+        max_size=4,
+    ),
+    kind=st.sampled_from([Kind.REFERER, Kind.USER_AGENT]),
+)
+def test_named_field(came: list[tuple[bytes, bytes]], kind: Kind) -> None:
+    lines = [b"GET / HTTP/1.1", b"Host: a", *(name + b": " + value for name, value in came)]
+    with caller(under_test.named_field) as machine:
+        head = b"\r\n".join([*lines, b"", b""])
+        logging = Logging(machine, head, LogFormat.COMMON)
+        address, length = machine.call(kind, int(logging.connection))
+        found = machine.read(address, length) if length else b""
+    name = b"referer" if kind == Kind.REFERER else b"user-agent"
+    of_kind = [value for other, value in came if other.lower() == name]
+    assert found == (of_kind[0] if len(of_kind) == 1 else b"")
+
+
+def escaped(text: bytes, room: int) -> bytes:
+    """A text as a line has it: whole escapes only, and no more than there is room for."""
+    out = b""
+    for byte in text:
+        plain = 0x20 <= byte < 0x7F and byte not in b'"\\'
+        piece = bytes([byte]) if plain else b"\\x%02X" % byte
+        if len(out) + len(piece) > room:
+            break
+        out += piece
+    return out
+
+
+class Answered(Logging):
+    """An answer that was sent to a client of any address, at any time."""
+
+    def __init__(
+        self,
+        machine: Caller,
+        head: bytes,
+        client: ipaddress.IPv4Address | ipaddress.IPv6Address,
+        status: int,
+        size: int,
+        now: int,
+    ) -> None:
+        super().__init__(machine, head, LogFormat.COMMON)
+        peer = bytearray(sizeof(SocketAddress))
+        family, at = (AF_INET, 4) if client.version == 4 else (AF_INET6, 8)
+        peer[:2] = family.to_bytes(2, "little")
+        peer[at : at + len(client.packed)] = client.packed
+        self.connection[Connection.peer] = bytes(peer)
+        self.connection[Connection.status] = status
+        self.connection[Connection.sent] = size
+        self.worker[Workspace.now] = now
+
+    def write(self, *arguments: int) -> bytes:
+        """What the routine writes, into room for the longest line."""
+        out = self.machine.place(bytearray(LINE_ROOM))
+        end = self.machine.call(out, *arguments, int(self.connection), int(self.worker))
+        assert 0 < end - out <= LINE_ROOM
+        return self.machine.read(out, end - out)
+
+
+long = st.sampled_from([b'"', b"x", b"\xff"]).map(lambda byte: byte * 2000)
+targets = visible | st.sampled_from([b"/" + b"x" * 5000, b'/"' * 2000])
+many_fields = st.fixed_dictionaries({}, optional={"Referer": values | long, "User-Agent": values})
+clients = st.ip_addresses(v=4) | st.sampled_from([ipaddress.ip_address("2001:db8::1")])
+sizes, times = st.integers(0, 2**63 - 1), st.integers(0, 2**32 - 1)
+numbers_of_status = st.sampled_from([200, 206, 304, 404, 505])
+
+
+@given(
+    target=targets,
+    named=many_fields,
+    client=clients,
+    status=numbers_of_status,
+    size=sizes,
+    now=times,
+    form=st.sampled_from([LogFormat.COMMON, LogFormat.COMBINED]),
+)
+def test_write_line(
+    target: bytes,
+    named: dict[str, bytes],
+    client: ipaddress.IPv4Address | ipaddress.IPv6Address,
+    status: int,
+    size: int,
+    now: int,
+    form: LogFormat,
+) -> None:
+    with caller(under_test.write_line) as machine:
+        answered = Answered(machine, head_of(target, named), client, status, size, now)
+        line = answered.write(form)
+    request = escaped(b"GET " + target + b" HTTP/1.1", REQUEST_ROOM).decode()
+    when = datetime.fromtimestamp(now, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
+    expected = f'{client} - - [{when}] "{request}" {status} {size}'
+    if form == LogFormat.COMBINED:
+        for name in ("Referer", "User-Agent"):
+            expected += f' "{escaped(named.get(name, b""), FIELD_ROOM).decode()}"'
+    assert line.decode() == expected + "\n"
+
+
+@given(
+    target=targets,
+    named=many_fields,
+    client=clients,
+    status=numbers_of_status,
+    size=sizes,
+    now=times,
+)
+def test_write_object(
+    target: bytes,
+    named: dict[str, bytes],
+    client: ipaddress.IPv4Address | ipaddress.IPv6Address,
+    status: int,
+    size: int,
+    now: int,
+) -> None:
+    """Python's JSON reads it back, in this order; of what is cut it is the beginning."""
+    with caller(under_test.write_object) as machine:
+        answered = Answered(machine, head_of(target, named), client, status, size, now)
+        line = answered.write()
+    assert line.isascii()
+    assert line.endswith(b"}\n")
+    assert line.count(b"\n") == 1
+    read = json.loads(line)
+    assert list(read) == ["time", "client", "request", "status", "bytes", "referer", "agent"]
+    assert datetime.fromisoformat(read["time"]) == datetime.fromtimestamp(now, UTC)
+    assert (read["client"], read["status"], read["bytes"]) == (str(client), status, size)
+    request = b"GET " + target + b" HTTP/1.1"
+    texts = {
+        "request": (request, REQUEST_ROOM),
+        "referer": (named.get("Referer", b""), FIELD_ROOM),
+        "agent": (named.get("User-Agent", b""), FIELD_ROOM),
+    }
+    for name, (text, room) in texts.items():
+        content = read[name].encode("latin-1")
+        assert text.startswith(content)
+        assert content == text or len(content) >= room // 6 - 2
