@@ -609,3 +609,31 @@ def test_run_worker() -> None:
 @pytest.mark.parametrize("name", ["mmap", "mprotect", "epoll_create1", "epoll_ctl"])
 def test_a_worker_that_cannot_begin(name: str) -> None:
     assert live(Life([], **{name: Errno.ENOMEM})) == 1
+
+
+# --- what others are made of ------------------------------------------------------------
+
+
+@given(
+    file=st.integers(20, 2**31 - 1),
+    data=st.integers(0, 2**64 - 1),
+    error=st.sampled_from([0, 0, Errno.ENOSPC, Errno.EPERM]),
+)
+def test_watch_for_input(file: int, data: int, error: int) -> None:
+    world = World(epoll_ctl=error)
+    with working(under_test.watch_for_input) as at:
+        assert at.call(file, data, kernel=world) == -error
+    assert world.watched == ({} if error else {file: (EPOLLIN, data)})
+
+
+@given(listener=st.integers(20, 2**31 - 1), watched=st.booleans())
+def test_ignore_listener(listener: int, watched: bool) -> None:
+    """Whether it is heard or not; whatever else is watched stays so."""
+    world = World()
+    others = {TIMER: (EPOLLIN, int(Own.TIMER)), SIGNALS: (EPOLLIN, int(Own.SIGNALS))}
+    world.watched = others | ({listener: (EPOLLIN, int(Own.LISTENER))} if watched else {})
+    with working(under_test.ignore_listener) as at:
+        at.worker[Workspace.listener] = listener
+        at.call(kernel=world)
+    assert world.watched == others
+    assert world.names == ["epoll_ctl"]
