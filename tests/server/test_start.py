@@ -27,7 +27,7 @@ from svc0.server import start as under_test
 from svc0.server.listeners import BAD_ADDRESS, LISTENING, Listening
 from svc0.server.options import OPTIONS, WORKERS_MAX, Options
 from svc0.server.start import CPUS_MAX
-from svc0.server.terminal import REASONS
+from svc0.server.terminal import LINE_MAX, REASONS
 from tests.server.kernel import text
 from tests.server.memory import Memory
 from tests.server.process import Ended, Process
@@ -196,3 +196,42 @@ def test_greet(
         assert int(said_port) == port
         assert host.startswith("[") == (not version4)
         assert ipaddress.ip_address(host.strip("[]")) == address
+
+
+names = st.text("a/ é", max_size=20) | st.sampled_from(["x" * LINE_MAX, "y" * (LINE_MAX - 30)])
+
+
+@given(root=names, error=st.sampled_from(list(Errno)))
+def test_no_root(root: str, error: Errno) -> None:
+    """One line, however long the name is."""
+    kernel = Process()
+    with caller(under_test.no_root) as machine:
+        in_image(machine, Options, OPTIONS)[Options.root] = machine.place(root.encode() + b"\0")
+        with pytest.raises(Ended) as ended:
+            machine.call(-error, kernel=kernel)
+    reason = REASONS.get(error, f"error {error.value}")
+    assert ended.value.status == 1
+    line = f"svc0: cannot serve {root}: {reason}".encode()[:LINE_MAX]
+    assert kernel.said == [(2, line + b"\n")]
+
+
+@given(
+    address=names,
+    port=st.integers(0, 65535),
+    error=st.sampled_from([BAD_ADDRESS, *(-error for error in Errno)]),
+)
+def test_not_listening(address: str, port: int, error: int) -> None:
+    kernel = Process()
+    with caller(under_test.not_listening) as machine:
+        options = in_image(machine, Options, OPTIONS)
+        options[Options.address] = machine.place(address.encode() + b"\0")
+        options[Options.port] = port
+        with pytest.raises(Ended) as ended:
+            machine.call(error, kernel=kernel)
+    if error == BAD_ADDRESS:
+        reason = "that is not an IPv4 or IPv6 address"
+    else:
+        reason = REASONS.get(Errno(-error), f"error {-error}")
+    assert ended.value.status == 1
+    line = f"svc0: cannot listen on {address} port {port}: {reason}".encode()[:LINE_MAX]
+    assert kernel.said == [(2, line + b"\n")]
