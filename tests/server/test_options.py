@@ -8,9 +8,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from svc0.a64 import sizeof
 from svc0.config import OPTIONS as CONFIG
 from svc0.config import Value
 from svc0.machine.call import caller
+from svc0.server import options as under_test
 from svc0.server.options import (
     HELP,
     MOST,
@@ -146,3 +148,38 @@ def test_take_number(number: str, most: int) -> None:
 @given(letter=st.integers(0, 255))
 def test_take_option_knows_its_letters(letter: int) -> None:
     assert take_option(letter, b"1\0") == (chr(letter) in NAMES)
+
+
+@given(
+    root=st.text(max_size=200).filter(lambda name: "\0" not in name),
+    address=st.sampled_from(["0.0.0.0", "127.0.0.1", "::", "::1"]),
+    port=st.integers(0, 65535),
+    workers=st.integers(0, 64),
+)
+def test_use_settings(root: str, address: str, port: int, workers: int) -> None:
+    """Whatever the options were before; the settings stay as they are."""
+    settings = packed(root=root, address=address, port=port, workers=workers)
+    with caller(under_test.use_settings) as machine:
+        machine.write(machine.address(SETTINGS), settings)
+        found = Memory(machine, Options, machine.address(OPTIONS))
+        machine.write(int(found), b"\xee" * sizeof(Options))
+        machine.call()
+        assert text(machine, found[Options.root]) == root.encode()
+        assert text(machine, found[Options.address]) == address.encode()
+        assert (found[Options.port], found[Options.workers]) == (port, workers)
+        assert machine.read(machine.address(SETTINGS), len(settings)) == settings
+
+
+def test_explain_usage() -> None:
+    process = Process()
+    with caller(under_test.explain_usage) as machine, pytest.raises(Ended) as ended:
+        machine.call(kernel=process)
+    assert (ended.value.status, process.said) == (USAGE_ERROR, [COMPLAINT])
+
+
+@pytest.mark.parametrize(("letter", "said"), [("h", HELP), ("V", f"svc0 {VERSION}\n")])
+def test_show_text(letter: str, said: str) -> None:
+    process = Process()
+    with caller(under_test.show_text) as machine, pytest.raises(Ended) as ended:
+        machine.call(ord(letter), kernel=process)
+    assert (ended.value.status, process.said) == (0, [(1, said.encode())])
