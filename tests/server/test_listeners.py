@@ -191,3 +191,64 @@ def test_is_ipv6(family: int, expected: int) -> None:
         found = Memory(machine, Listening, machine.address(LISTENING))
         found[Listening.address.family] = family
         assert machine.call() == expected
+
+
+def is_address(words: str) -> bool:
+    try:
+        ipaddress.ip_address(words)
+    except ValueError:
+        return False
+    return True
+
+
+@given(
+    address=addresses.map(str) | st.text("0123456789abcdef:. ", max_size=20),
+    port=st.integers(0, 65535),
+)
+def test_read_address(address: str, port: int) -> None:
+    """Python's ipaddress says what is one; the kernel is not asked."""
+    with caller(under_test.read_address) as machine:
+        set_options(machine, address.encode(), port)
+        found = Memory(machine, Listening, machine.address(LISTENING))
+        result = machine.call()
+        size = found[Listening.address_size]
+        content = machine.read(int(found) + Listening.address, size)
+    if not is_address(address):
+        assert result < 0
+        return
+    wanted = ipaddress.ip_address(address)
+    assert result == 0
+    family = AF_INET if wanted.version == 4 else AF_INET6
+    head = family.to_bytes(2, "little") + port.to_bytes(2, "big")
+    # Behind an IPv4 address are zeros; around an IPv6 one a flow and a scope, which are zeros too.
+    rest = wanted.packed + bytes(8) if wanted.version == 4 else bytes(4) + wanted.packed + bytes(4)
+    assert content == head + rest
+
+
+@given(
+    socket=st.integers(3, 2**31 - 1),
+    address=addresses,
+    port=st.integers(0, 65535),
+    error=st.sampled_from([0, 0, Errno.ENOBUFS]),
+)
+def test_learn_address(
+    socket: int,
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+    port: int,
+    error: int,
+) -> None:
+    """A port that was asked for stays; where any was, it is the one that was given."""
+    kernel = Sockets({1: Errno(error)} if error else None)
+    with caller(under_test.read_address) as reader:
+        set_options(reader, str(address).encode(), port)
+        assert reader.call() == 0
+        before = reader.read(reader.address(LISTENING), Listening.size)
+    size = 16 if address.version == 4 else 28
+    kernel.bound[socket] = before[:size]
+    with caller(under_test.learn_address) as machine:
+        machine.write(machine.address(LISTENING), before)
+        assert machine.call(socket, kernel=kernel) == -error
+        after = machine.read(machine.address(LISTENING), Listening.size)
+    told = port if port or error else FREE_PORT
+    assert after == before[:2] + told.to_bytes(2, "big") + before[4:]
+    assert kernel.names == ["getsockname"]
