@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from svc0.machine.call import Caller, caller
 from svc0.server import request as under_test
 from svc0.server.connection import Buffer
-from svc0.server.limits import EMPTY_LINES_MAX, FIELDS_MAX, HEAD_MAX, LINE_MAX
+from svc0.server.limits import EMPTY_LINES_MAX, FIELDS_MAX, HEAD_MAX, INPUT_MAX, LINE_MAX
 from svc0.server.methods import Method
 from svc0.server.request import COMPLETE, INCOMPLETE, MORE, Kind, Phase
 from tests.model import head as model
@@ -278,3 +278,158 @@ def test_limits(over: int, ended: bool) -> None:
     ):
         judge(data, [])
         judge(data, [len(data) - 1, len(data) - 2, len(data) // 2])
+
+
+# --- each part of a head by itself ------------------------------------------------------
+
+
+def entry(kind: int, start: int, size: int) -> bytes:
+    """How a value is remembered (connection.py)."""
+    return (kind | start << 16 | size << 32).to_bytes(8, "little")
+
+
+def table(buffer: Input) -> bytes:
+    return buffer.bytes(Buffer.request.table)
+
+
+@given(
+    kind=st.sampled_from(Kind),
+    start=st.integers(0, INPUT_MAX),
+    size=st.integers(0, HEAD_MAX),
+    known=st.integers(0, FIELDS_MAX - 1),
+    seen=st.integers(0, FIELDS_MAX - 1),
+    rest=st.binary(min_size=8, max_size=8),
+)
+def test_remember_field(
+    kind: Kind, start: int, size: int, known: int, seen: int, rest: bytes
+) -> None:
+    """One entry and one count change, whatever stands around them."""
+    with caller(under_test.remember_field) as machine:
+        buffer = Input(machine)
+        before = bytearray(rest * FIELDS_MAX)
+        counts = bytearray(rest * 2)
+        counts[kind] = seen
+        machine.write(buffer.address + Buffer.request.table, before)
+        machine.write(buffer.address + Buffer.request.seen, counts)
+        buffer[Buffer.request.known] = known
+        place = buffer.address + Buffer.input + start
+        machine.call(place, size, kind, int(buffer))
+        before[8 * known : 8 * known + 8] = entry(kind, start, size)
+        counts[kind] += 1
+        assert table(buffer) == before
+        assert buffer.bytes(Buffer.request.seen) == counts
+        assert buffer[Buffer.request.known] == known + 1
+
+
+@given(line=fields | st.binary(max_size=40), before=st.binary(max_size=20))
+def test_judge_field(line: bytes, before: bytes) -> None:
+    with caller(under_test.judge_field) as machine:
+        buffer = Input(machine, before + line)
+        start = buffer.address + Buffer.input + len(before)
+        result = machine.call(int(buffer), start, len(line))
+        kind, raw = expected_field(line)
+        assert result == min(kind, 0)
+        assert buffer[Buffer.request.known] == (kind > 0)
+        counts = buffer.bytes(Buffer.request.seen)
+        assert counts == bytes(0 < number == kind for number in range(len(counts)))
+        if kind > 0:
+            found = int.from_bytes(table(buffer)[:8], "little")
+            assert found & 0xFFFF == kind
+            assert buffer.at(found >> 16 & 0xFFFF, found >> 32) == raw.strip(b" \t")
+        assert not any(table(buffer)[8 * (kind > 0) :])
+
+
+def expected_start(data: bytes) -> tuple[int, int, bytes]:
+    """What becomes of empty lines and a request line: the result, where it starts, itself."""
+    try:
+        start = model.skip_empty_lines(data)
+        line = model.take_line(data, start, start + LINE_MAX, status=414)
+        model.read_request_line(line)
+    except model.Incomplete:
+        return INCOMPLETE, 0, b""
+    except model.Fault as fault:
+        return -fault.status, 0, b""
+    return COMPLETE, start, line
+
+
+@given(before=st.binary(max_size=20), data=heads, places=st.lists(st.integers(0, 80), max_size=5))
+def test_parse_start(before: bytes, data: bytes, places: list[int]) -> None:
+    with caller(under_test.parse_start) as machine:
+        buffer = Input(machine, before)
+        buffer[Buffer.start] = buffer[Buffer.cursor] = buffer[Buffer.scanned] = len(before)
+        for end in [*sorted(place % (len(data) + 1) for place in places), len(data)]:
+            buffer.receive(data[buffer[Buffer.received] - len(before) : end])
+            result, (said, start, line) = machine.call(int(buffer)), expected_start(data[:end])
+            assert result == said
+            assert buffer[Buffer.request.phase] == (
+                Phase.FIELDS if result == COMPLETE else Phase.START
+            )
+            if result == COMPLETE:
+                start += len(before)
+                assert buffer[Buffer.request.line] == start
+                assert buffer[Buffer.request.line_size] == len(line) - 2
+                assert buffer[Buffer.cursor] == start + len(line)
+            if result != INCOMPLETE:
+                return
+
+
+@given(data=st.binary(max_size=40), cursor=st.integers(0, 40))
+def test_parse_start_once(data: bytes, cursor: int) -> None:
+    """Where the request line is done, nothing more of the input is looked at."""
+    with caller(under_test.parse_start) as machine:
+        buffer = Input(machine, data)
+        buffer[Buffer.cursor] = min(cursor, len(data))
+        buffer[Buffer.request.phase] = Phase.FIELDS
+        before = buffer.bytes(Buffer.next, Buffer.size)
+        assert machine.call(int(buffer)) == COMPLETE
+        assert buffer.bytes(Buffer.next, Buffer.size) == before
+
+
+START = b"GET / HTTP/1.1\r\n"
+field_lines = st.tuples(
+    st.lists(st.tuples(fields, ends).map(b"".join), max_size=6).map(b"".join),
+    st.sampled_from([b"\r\n", b"\r\n", b"\r\nmore\n", b"\n", b""]),
+).map(b"".join)
+
+
+def fields_agree(data: bytes, places: list[int]) -> None:
+    """Fields behind a request line that was read are what the model says of the whole head."""
+    with caller(under_test.parse_fields) as machine:
+        buffer = Input(machine, b"before" + START)
+        buffer[Buffer.request.phase] = Phase.FIELDS
+        buffer[Buffer.request.line] = len(b"before")
+        first = buffer[Buffer.cursor] = buffer[Buffer.scanned] = len(b"before" + START)
+        for end in [*sorted(place % (len(data) + 1) for place in places), len(data)]:
+            buffer.receive(data[buffer[Buffer.received] - first : end])
+            result, head = machine.call(int(buffer)), expected_head(START + data[:end])
+            if isinstance(head, int):
+                assert result == head
+                assert buffer[Buffer.request.head_end] == 0
+            else:
+                assert result == COMPLETE
+                assert buffer[Buffer.request.head_end] == len(b"before") + head.size
+                assert buffer[Buffer.cursor] == len(b"before") + head.size
+                assert buffer[Buffer.request.field_count] == len(head.fields)
+                ours = [value for name, value in head.fields if name in KINDS]
+                assert buffer[Buffer.request.known] == len(ours)
+            if result != INCOMPLETE:
+                return
+
+
+@given(data=field_lines, places=st.lists(st.integers(0, 300), max_size=6))
+def test_parse_fields(data: bytes, places: list[int]) -> None:
+    fields_agree(data, places)
+
+
+@pytest.mark.parametrize("over", [-1, 0, 1])
+def test_limits_of_fields(over: int) -> None:
+    """As many, and as large, as they may be; the head is counted from its request line."""
+    size = HEAD_MAX + over - len(START)
+    for data in (
+        b"host:x\r\n" * (FIELDS_MAX + over) + b"\r\n",
+        b"x:y\r\n" * (FIELDS_MAX + over),
+        b"x:".ljust(size - 4, b"a") + b"\r\n\r\n",
+        b"x:".ljust(size, b"a"),
+    ):
+        fields_agree(data, [])
+        fields_agree(data, [len(data) - 1])
