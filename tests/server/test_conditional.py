@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from svc0.a64 import sizeof
+from svc0.a64 import Routine, sizeof
 from svc0.machine.call import caller
-from svc0.server.conditional import evaluate
+from svc0.server.conditional import (
+    any_listed,
+    evaluate,
+    not_modified_since,
+    still_the_same,
+    take_range,
+)
 from svc0.server.connection import Buffer
-from svc0.server.request import parse
+from svc0.server.request import Kind, parse
 from svc0.server.workspace import Workspace
 from tests.model import conditions as model
 from tests.model.head import Request
 from tests.model.site import File
+from tests.server.memory import Memory
 
 NOW = 1_700_000_000
 MTIMES = [NOW - 100, NOW - 2, NOW - 1, NOW, NOW + 5, 5]
@@ -91,3 +98,107 @@ def test_evaluate(method: bytes, fields: list[tuple[bytes, bytes]], mtime: int) 
         )
     request = Request(method=method, target=b"/", minor=1, fields=folded)
     assert (status, part if status == 206 else None) == expected(request, file)
+
+
+# --- its parts -----------------------------------------------------------------------
+
+
+class Asked:
+    """A request for the file, and what a routine and the model are told of both."""
+
+    def __init__(self, fields: list[tuple[bytes, bytes]], mtime: int, method: bytes = b"GET"):
+        lines = [method + b" / HTTP/1.1", *(name + b": " + value for name, value in fields)]
+        self.buffer = read(b"\r\n".join([*lines, b"", b""]))
+        folded = tuple((name.lower(), value.strip(b" \t")) for name, value in fields)
+        self.request = Request(method=method, target=b"/", minor=1, fields=folded)
+        self.validators = model.validators(File(bytes(SIZE), mtime * 10**9), NOW)
+
+    def call(self, routine: Routine, *arguments: int) -> tuple[int, tuple[int, int]]:
+        """What the routine leaves, and the part that is in the workspace then."""
+        tag = bytes(self.validators.tag)
+        with caller(routine) as machine:
+            worker = Memory(machine, Workspace)
+            worker[Workspace.now] = NOW
+            worker[Workspace.modified] = self.validators.mtime
+            worker[Workspace.file_size] = SIZE
+            worker[Workspace.etag] = tag
+            worker[Workspace.etag_size] = len(tag)
+            worker[Workspace.first], worker[Workspace.end] = UNTOUCHED
+            result = machine.call(machine.place(self.buffer), *arguments, int(worker))
+            return result, (worker[Workspace.first], worker[Workspace.end])
+
+
+UNTOUCHED = 123, 456
+mtimes = st.sampled_from(MTIMES)
+
+
+def several(
+    names: list[bytes], values: st.SearchStrategy[bytes], most: int
+) -> st.SearchStrategy[list[tuple[bytes, bytes]]]:
+    """Some fields of these names."""
+    return st.lists(st.tuples(st.sampled_from(names), values), max_size=most)
+
+
+@given(
+    fields=several([b"If-Match", b"if-match", b"If-None-Match"], lists, 4),
+    mtime=mtimes,
+    kind=st.sampled_from([Kind.IF_MATCH, Kind.IF_NONE_MATCH]),
+    weakly=st.booleans(),
+)
+@example(fields=[], mtime=5, kind=Kind.IF_MATCH, weakly=True)
+@example(
+    fields=[(b"If-Match", b"x"), (b"If-Match", b"*")], mtime=5, kind=Kind.IF_MATCH, weakly=True
+)
+@example(fields=[(b"If-Match", b""), (b"If-Match", b"*")], mtime=5, kind=Kind.IF_MATCH, weakly=True)
+def test_any_listed(
+    fields: list[tuple[bytes, bytes]], mtime: int, kind: Kind, weakly: bool
+) -> None:
+    """Several fields are one list; those of another kind are none of it."""
+    asked = Asked(fields, mtime)
+    values, tag = asked.request.values(kind.field), asked.validators.tag
+    expected = model.any_tag_matches(values, tag, strongly=not weakly)
+    assert asked.call(any_listed, kind, weakly) == (expected, UNTOUCHED)
+
+
+@given(
+    fields=several([b"If-Modified-Since", b"If-Unmodified-Since"], dates, 3),
+    mtime=mtimes,
+    kind=st.sampled_from([Kind.IF_MODIFIED_SINCE, Kind.IF_UNMODIFIED_SINCE]),
+)
+@example(fields=[], mtime=5, kind=Kind.IF_MODIFIED_SINCE)
+def test_not_modified_since(fields: list[tuple[bytes, bytes]], mtime: int, kind: Kind) -> None:
+    asked = Asked(fields, mtime)
+    since = model.only_date(asked.request, kind.field, NOW)
+    expected = -1 if since is None else int(mtime <= since)
+    assert asked.call(not_modified_since, kind) == (expected, UNTOUCHED)
+
+
+@given(fields=several([b"If-Range", b"Range"], etags | dates, 3), mtime=mtimes, exact=st.booleans())
+@example(fields=[], mtime=5, exact=False)
+def test_still_the_same(fields: list[tuple[bytes, bytes]], mtime: int, exact: bool) -> None:
+    tag = bytes(model.validators(File(bytes(SIZE), mtime * 10**9), NOW).tag)
+    asked = Asked([*fields, *[(b"If-Range", tag)] * exact], mtime)
+    expected = model.range_holds(asked.request, asked.validators, NOW)
+    assert asked.call(still_the_same) == (expected, UNTOUCHED)
+
+
+@given(
+    method=methods,
+    parts=st.lists(ranges, min_size=1, max_size=2) | st.lists(ranges, max_size=1),
+    conditions=several([b"If-Range"], etags | dates, 1),
+    mtime=mtimes,
+)
+@example(method=b"HEAD", parts=[b"bytes=0-4"], conditions=[], mtime=5)
+@example(method=b"GET", parts=[b"bytes=0-4"] * 2, conditions=[], mtime=5)
+def test_take_range(
+    method: bytes, parts: list[bytes], conditions: list[tuple[bytes, bytes]], mtime: int
+) -> None:
+    """The workspace is told of a part, and of nothing else."""
+    asked = Asked([*((b"Range", part) for part in parts), *conditions], mtime, method)
+    expected = 200, UNTOUCHED
+    try:
+        if part := model.select_range(asked.request, asked.validators, SIZE, NOW):
+            expected = 206, (part[0], part[1] + 1)
+    except model.Unsatisfiable:
+        expected = 416, UNTOUCHED
+    assert asked.call(take_range) == expected
