@@ -11,9 +11,16 @@ from svc0.kernel.constants import S_IFREG
 from svc0.kernel.errors import Errno
 from svc0.machine.call import Caller, caller
 from svc0.server import framing, request, routes
-from svc0.server.connection import NO_FILE, Connection
+from svc0.server.connection import NO_FILE, Buffer, Connection
 from svc0.server.file import status_of
-from svc0.server.routes import add_index, describe_file, ends_with_slash, judge_file, why_missing
+from svc0.server.routes import (
+    add_index,
+    describe_file,
+    ends_with_slash,
+    judge_file,
+    show_file,
+    why_missing,
+)
 from svc0.server.status import STATUSES
 from svc0.server.workspace import INDEX, Workspace
 from tests.model import respond, target
@@ -224,3 +231,62 @@ def test_describe_file(size: int, seconds: int, nanoseconds: int, name: bytes) -
     assert etag.decode() == f'{weak}"{seconds * 10**9 + nanoseconds:x}-{size:x}"'
     assert part == [0, size, size]
     assert kind == respond.media_type(name + INDEX if name in (b"", b"dir/") else name)
+
+
+conditions = st.sampled_from(
+    [
+        "",
+        "Range: bytes=1-2\r\n",
+        "Range: bytes=9-\r\n",
+        f"If-Modified-Since: {format_date(NOW).decode()}\r\n",
+        f"If-Unmodified-Since: {format_date(1).decode()}\r\n",
+        'If-Match: "x"\r\n',
+        "If-None-Match: *\r\n",
+        "Accept: application/json\r\n",
+    ]
+)
+
+
+@given(
+    method=st.sampled_from(["GET", "HEAD"]),
+    some=st.lists(conditions, max_size=2, unique=True).map("".join),
+    name=st.sampled_from([b"a.txt", b"empty", b"new.html"]),
+)
+def test_show_file(method: str, some: str, name: bytes) -> None:
+    """The file is open already; it goes to the connection, or is closed."""
+    head = f"{method} /{name.decode()} HTTP/1.1\r\nHost: a\r\n{some}\r\n".encode()
+    asked = read_head(head)
+    expected = respond.respond(asked, target.read_target(asked), SITE, NOW)
+    expected = expected.with_sentence(SENTENCES[expected.status])
+    entry = SITE.entries[name]
+    assert isinstance(entry, File)
+    tree = Tree(SITE)
+    tree.open[9] = entry
+    with caller(request.parse) as parser:
+        buffer = Input(parser, head)
+        assert parser.call(int(buffer)) >= 0
+        content = buffer.bytes(Buffer.next, sizeof(Buffer))
+    with caller(show_file) as machine:
+        worker, connection = Memory(machine, Workspace), Memory(machine, Connection)
+        for field, value in {
+            Workspace.now: NOW,
+            Workspace.date: format_date(NOW),
+            Workspace.file: 9,
+            Workspace.path: name + b"\0",
+            Workspace.path_size: len(name),
+            Workspace.stat.file_size: len(entry.content),
+            Workspace.stat.modified.seconds: entry.mtime_ns // 10**9,
+            Workspace.stat.modified.nanoseconds: entry.mtime_ns % 10**9,
+            Workspace.stat.mode: S_IFREG,
+        }.items():
+            worker[field] = value
+        connection[Connection.buffer] = machine.place(bytearray(content))
+        connection[Connection.file] = NO_FILE
+        machine.call(int(connection), int(worker), kernel=tree)
+        out, end = connection[Connection.out], connection[Connection.out_end]
+        first, last = connection[Connection.file_offset], connection[Connection.file_end]
+        answered = machine.read(out, end - out) + entry.content[first:last]
+        file = connection[Connection.file]
+    assert answered == expected.encode()
+    assert set(tree.open) == (set() if file == NO_FILE else {file})
+    assert file == (NO_FILE if expected.status in (412, 416) else 9)
