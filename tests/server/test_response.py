@@ -12,6 +12,7 @@ from svc0.machine.call import Caller, caller
 from svc0.server import response as under_test
 from svc0.server.connection import NO_FILE, Buffer, Connection, Then
 from svc0.server.dates import write_date
+from svc0.server.macros import STEP
 from svc0.server.methods import Method
 from svc0.server.request import parse
 from svc0.server.response import BLOCKED, FILE_PIECE, SENT
@@ -206,6 +207,93 @@ def test_the_longest_location_has_room(path_size: int) -> None:
         to.buffer[Buffer.request.query_size] = len(query)
         end = machine.call(to.room, int(to.connection), int(to.worker))
         assert to.written(end) == b"\r\nLocation: /" + b"%FF" * path_size + b"/" + query
+
+
+# --- parts of a head ------------------------------------------------------------------
+# Behind its end, each has the room that `put` overwrites, and then a page that is not there.
+
+
+def up_to(out: bytearray, end: int) -> bytearray:
+    """What was written before an address, in a room that ends where a page does."""
+    return out[: len(out) - -end % 0x1000]
+
+
+@given(then=st.integers(0, 31).map(Then))
+def test_put_connection(then: Then) -> None:
+    """Only two flags matter, and to close weighs more than to be kept."""
+    says = b"Connection: close\r\n" if then & Then.CLOSE else b""
+    says = says or (b"Connection: keep-alive\r\n" if then & Then.SAY_KEPT else b"")
+    expected = b"\r\n" + says + b"\r\n"
+    out = bytearray(len(expected) + STEP - 1)
+    with caller(under_test.put_connection) as machine:
+        to = Answering(machine)
+        to.connection[Connection.then] = then
+        end = machine.call(out, int(to.connection), int(to.worker))
+    assert up_to(out, end) == expected
+
+
+@given(
+    status=st.sampled_from([200, 206, 304]),
+    modified=st.integers(0, NOW + 10**9) | st.integers(NOW - 2, NOW + 2),
+    etag=st.binary(min_size=2, max_size=Workspace.etag.size),
+)
+def test_put_file_fields(status: int, modified: int, etag: bytes) -> None:
+    date = format_date(min(modified, NOW))
+    expected = b"\r\nLast-Modified: " + date + b"\r\nETag: " + etag
+    expected += b"\r\nAccept-Ranges: bytes" * (status != 304)
+    out = bytearray(len(expected) + STEP - 1)
+    with caller(under_test.put_file_fields) as machine:
+        to = Answering(machine)
+        to.worker[Workspace.status] = status
+        to.worker[Workspace.modified] = modified
+        to.worker[Workspace.etag] = etag
+        to.worker[Workspace.etag_size] = len(etag)
+        end = machine.call(out, int(to.worker))
+    assert up_to(out, end) == expected
+
+
+sizes = st.integers(0, 2**63 - 1) | st.integers(0, 20)
+
+
+@given(first=sizes, end=sizes.filter(bool), size=sizes)
+def test_put_part(first: int, end: int, size: int) -> None:
+    expected = b"\r\nContent-Range: bytes %d-%d/%d" % (first, end - 1, size)
+    out = bytearray(len(expected) + STEP - 1)
+    with caller(under_test.put_part) as machine:
+        to = Answering(machine)
+        to.worker[Workspace.first] = first
+        to.worker[Workspace.end] = end
+        to.worker[Workspace.file_size] = size
+        after = machine.call(out, int(to.worker))
+    assert up_to(out, after) == expected
+
+
+@given(
+    status=st.sampled_from([known.number for known in STATUSES]) | st.integers(0, 2**32 - 1),
+    size=sizes,
+    path=st.sampled_from([b"a", b"a b", b"a/b", "é".encode()]),
+    query=st.sampled_from([b"", b"?", b"?a=/%20"]),
+)
+def test_put_extra_fields(status: int, size: int, path: bytes, query: bytes) -> None:
+    """What goes with a status, and nothing with any other."""
+    location = Path(tuple(path.split(b"/")), is_directory=False).location(query)
+    expected = {
+        204: b"\r\nAllow: " + respond.ALLOW,
+        301: b"\r\nLocation: " + location,
+        405: b"\r\nAllow: " + respond.ALLOW,
+        416: b"\r\nContent-Range: bytes */%d" % size,
+        503: b"\r\nRetry-After: 1",
+    }.get(status, b"")
+    out = bytearray(len(expected) + STEP - 1)
+    with caller(under_test.put_extra_fields) as machine:
+        to = Answering(machine)
+        to.worker[Workspace.file_size] = size
+        to.worker[Workspace.path] = path
+        to.worker[Workspace.path_size] = len(path)
+        to.buffer[Buffer.request.query] = machine.place(query)
+        to.buffer[Buffer.request.query_size] = len(query)
+        end = machine.call(out, status, int(to.connection), int(to.worker))
+    assert up_to(out, end) == expected
 
 
 # --- sending ------------------------------------------------------------------------
