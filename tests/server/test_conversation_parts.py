@@ -171,8 +171,8 @@ def test_drop_rest(before: list[int], piece: bytes | int) -> None:
     data=st.binary(max_size=300), state=waiting, one=st.integers(0, 300), two=st.integers(0, 300)
 )
 def test_make_room(data: bytes, state: State, one: int, two: int) -> None:
-    keep = min(max(one, two), len(data))
-    begin = min(one, two, keep) if state == State.BODY else 0
+    first, keep = sorted([one % (len(data) + 1), two % (len(data) + 1)])
+    begin = first if state == State.BODY else 0
     with holding(under_test.make_room, data=data) as held:
         held.connection[Connection.state] = state
         held.buffer[Buffer.request.head_end] = begin
