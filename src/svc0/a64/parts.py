@@ -3,11 +3,12 @@
 A bit is one thing an instruction can set or need: the low half of a general
 register (bit n), its upper half (bit 32 + n), a vector register (bit 64 + n),
 the flags, and two facts about a routine that no register shows: that x30 still
-holds the address to return to, and that the caller's registers are unharmed.
+holds the address to return to, and that the stack pointer was moved.
 """
 
 from __future__ import annotations
 
+from . import registers
 from .registers import SP, WSP, Part, Register, V, W, X
 
 NOTHING = 0
@@ -61,8 +62,6 @@ def names(parts: int) -> list[str]:
     found += [f"v{n}" for n in range(32) if parts >> n + VECTOR & 1]
     return found + (["the flags"] if parts & FLAGS else [])
 
-
-from . import registers  # noqa: E402  (for the doctest and the sets below)
 
 # AAPCS64: what a call may change, and what it must leave as it was.  Of v8 to v15 a routine must
 # keep the low 64 bits, which is more trouble than eight registers are worth: here they are not to
