@@ -4,6 +4,7 @@ A routine is a function each of whose calls writes one instruction; its signatur
 
     registers   x0, w0, v0 …: names that are types and values at once
     places      what has an address: Data, Bss, Offsets, labels
+    platforms   either(linux=…, macos=…): numbers that differ between systems
     structs     layouts of memory whose fields are their own offsets
     listing     @routine, label(), here(): what a routine writes down
     frames      frame(): the only way to move the stack pointer
@@ -27,6 +28,7 @@ from . import (
     memory,
     operands,
     places,
+    platforms,
     registers,
     simd,
     structs,
@@ -41,6 +43,7 @@ from .listing import *
 from .memory import *
 from .operands import *
 from .places import *
+from .platforms import *
 from .registers import *
 from .simd import *
 from .structs import *
@@ -58,6 +61,7 @@ __all__ += listing.__all__
 __all__ += memory.__all__
 __all__ += operands.__all__
 __all__ += places.__all__
+__all__ += platforms.__all__
 __all__ += registers.__all__
 __all__ += simd.__all__
 __all__ += structs.__all__

@@ -11,24 +11,23 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Literal, Never, NoReturn, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Never, NoReturn, get_args, get_origin
 
 from . import parts
 from .errors import AssemblyError
 from .places import Label, Place
+from .platforms import Platform, on
 from .registers import Part, Register, V, Vector, W, X, x29
 
 if TYPE_CHECKING:
     from .mnemonic import Row
 
-__all__ = ["Platform", "Routine", "here", "label", "platform", "routine"]
-
-Platform = Literal["linux", "macos"]
+__all__ = ["Routine", "chosen", "here", "label", "routine"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +135,6 @@ def listing() -> Listing:
         raise AssemblyError("an instruction was written outside of a @routine") from None
 
 
-def platform() -> Platform:
-    """The system being assembled for: "linux" or "macos"."""
-    return listing().platform
-
-
 def where(page: Listing) -> tuple[int, dict[str, Register]]:
     """The line of the routine being run, and what it calls its registers; labels get named."""
     code = page.routine.body.__code__
@@ -244,7 +238,8 @@ class Routine(Place):
         page = Listing(self, platform)
         token = _open.set(page)
         try:
-            self.body(**self.parameters)
+            with on(platform):
+                self.body(**self.parameters)
         except AssemblyError as error:
             error.args = (self.blame(error),)
             raise
@@ -283,3 +278,25 @@ class Routine(Place):
 def routine(body: Callable[..., Any]) -> Routine:
     """Make an assembly routine of a function that writes instructions."""
     return Routine(body)
+
+
+class Chosen(Routine):
+    """One name for a routine that each platform has its own of; made by ``chosen``."""
+
+    def __init__(self, routines: Mapping[Platform, Routine]) -> None:
+        first, *others = routines.values()
+        super().__init__(first.body)
+        self.routines = routines
+        for other in others:
+            contracts = [(r.parameters, r.results, r.returns) for r in (first, other)]
+            if contracts[0] != contracts[1]:
+                self.refuse(f"{other.first_line} has another contract, and is to stand for it")
+
+    def on(self, platform: Platform) -> Routine:
+        """The routine there."""
+        return self.routines[platform]
+
+
+def chosen(*, linux: Routine, macos: Routine) -> Routine:
+    """A routine by platform, both with the same contract: ``bl`` it, or call it from Python."""
+    return Chosen({"linux": linux, "macos": macos})

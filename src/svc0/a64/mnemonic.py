@@ -21,6 +21,7 @@ from .errors import AssemblyError, EncodingError
 from .listing import Instruction, listing, where
 from .operands import Fields, Operand, To, show
 from .places import Label, Place, name_places
+from .platforms import settled
 from .registers import x30
 
 MNEMONICS: dict[str, Mnemonic] = {}
@@ -182,6 +183,7 @@ class Mnemonic:
         """Write one instruction into the open listing."""
         page = listing()
         line, names = where(page)
+        values = tuple(settled(value, page.platform) for value in values)
         while values and values[-1] is None:
             values = values[:-1]
         row, fields = self.choose(values)

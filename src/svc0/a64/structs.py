@@ -9,7 +9,8 @@ Connection.received]`` is an address, and ``ldr`` of the wrong width is refused.
 A field may be another struct (``request: Request``; then ``Connection.request.method``
 is an offset too), an array (``head: u8 = array(4096)``, of which ``Connection.head[9]`` is
 one; of structs, too), a set of flags
-(``wants: u8 = flags(Wants)``), or lie where a kernel says (``size: u64 = at(48)``).
+(``wants: u8 = flags(Wants)``), or lie where a kernel says (``size: u64 = at(48)``), and where each
+of them says something else (``at(either(linux=48, macos=96))``).
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import inspect
 import sys
 from enum import IntFlag
 from typing import Any, Self, TypeVar
+
+from .platforms import NOWHERE, PLATFORMS, Either, Platform, settled
 
 __all__ = [
     "Field",
@@ -40,7 +43,8 @@ class Field(int):
     """An offset that knows how wide what lies there is, and what it is called.
 
     ``width`` is in bytes, 0 where anything may lie (a nested struct); ``count`` is how
-    many there are, ``size`` how many bytes all of them take.
+    many there are, ``size`` how many bytes all of them take.  Where platforms have it at other
+    places, ``offset`` says where, and the field itself is a number only in the scope of one.
     """
 
     width: int = 0
@@ -48,6 +52,28 @@ class Field(int):
     count: int = 1
     size: int = 0
     values: type[IntFlag] | None = None
+    offset: int = 0
+
+    def on(self, platform: Platform) -> Self:
+        """The field as a platform has it."""
+        if not isinstance(self.offset, Either):
+            return self
+        return moved(self, 0, self.name, self.offset.on(platform))
+
+    def __index__(self) -> int:
+        return int(self.offset)
+
+    def __int__(self) -> int:
+        return int(self.offset)
+
+    def __add__(self, other: int) -> int:
+        return self.offset + other
+
+    def __radd__(self, other: int) -> int:
+        return other + self.offset
+
+    def __sub__(self, other: int) -> int:
+        return self.offset - other
 
     def __repr__(self) -> str:
         return self.name
@@ -89,12 +115,20 @@ class i64(Field):
 F = TypeVar("F", bound=Field)
 
 
-def moved(field: F, by: int, name: str) -> F:
-    """The same field, counted from another start."""
-    other = type(field)(int(field) + by)
+def moved(field: F, by: int, name: str, offset: int | None = None) -> F:
+    """The same field, counted from another start, or at another offset."""
+    offset = field.offset + by if offset is None else offset
+    other = placed(type(field), offset)
     other.name, other.count, other.size = name, field.count, field.size
     other.values = field.values
     return other
+
+
+def placed(kind: type[F], offset: int) -> F:
+    """A field of this kind at an offset."""
+    field = kind(NOWHERE if isinstance(offset, Either) else offset)
+    field.offset = offset
+    return field
 
 
 class Placing:
@@ -112,7 +146,10 @@ def array(count: int, *, at: int | None = None) -> Any:
 
 
 def at(offset: int) -> Any:
-    """At this offset, whatever comes before: for the kernel's structs, listed in part."""
+    """At this offset, whatever comes before: for the kernel's structs, listed in part.
+
+    ``at(either(linux=48, macos=96))`` is where each platform's kernel has it.
+    """
     return Placing(offset=offset)
 
 
@@ -142,11 +179,13 @@ class Struct(Field):
 
     alignment: int
     fields: dict[str, Field]
+    exact: int
+    """How many bytes it takes on each platform; ``size`` is room for it on any."""
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
         if name in type(self).fields:
-            return moved(found, int(self), f"{self.name}.{name}")
+            return moved(found, self.offset, f"{self.name}.{name}")
         return found
 
     def __init_subclass__(cls, *, size: int = 0) -> None:
@@ -156,16 +195,20 @@ class Struct(Field):
         )
         cls.fields, end, alignment = {}, 0, 1
         for name, kind in kinds.items():
-            assert name not in ("size", "alignment", "fields"), f"{name} is a name of every struct"
+            reserved = ("size", "alignment", "fields", "exact", "offset", "on")
+            assert name not in reserved, f"{name} is a name of every struct"
             placing: Placing = cls.__dict__.get(name, Placing())
             field = cls._lay(name, kind, placing, end)
             cls.fields[name] = field
             setattr(cls, name, field)
-            end = field + field.size
+            end = field.offset + field.size
             alignment = max(alignment, kind.alignment if issubclass(kind, Struct) else kind.width)
-        assert not size or size >= end, f"{cls.__name__} takes {end} bytes, more than {size}"
-        cls.size = size or -(-end // alignment) * alignment
-        cls.alignment = alignment
+        sizes = [largest(size), *(settled(end, name) for name in PLATFORMS)]
+        assert not size or sizes[0] == max(sizes), (
+            f"{cls.__name__} takes {end} bytes, more than {size}"
+        )
+        cls.size = -(-max(sizes) // alignment) * alignment
+        cls.alignment, cls.exact = alignment, size or cls.size
 
     @classmethod
     def _lay(cls, name: str, kind: type[Any], placing: Placing, end: int) -> Field:
@@ -176,18 +219,25 @@ class Struct(Field):
         nested = issubclass(kind, Struct)
         width = kind.size if nested else kind.width
         unit = kind.alignment if nested else width
-        offset = -(-end // unit) * unit if placing.offset is None else placing.offset
-        assert offset >= end, f"{cls.__name__}.{name} overlaps the field before it"
-        field: Field = kind(offset)
+        offset = -(-largest(end) // unit) * unit if placing.offset is None else placing.offset
+        for where in PLATFORMS:
+            overlap = settled(offset, where) < settled(end, where)
+            assert not overlap, f"{cls.__name__}.{name} overlaps the field before it"
+        field: Field = placed(kind, offset)
         field.name, field.count = f"{cls.__name__}.{name}", placing.count
         field.size, field.values = width * placing.count, placing.values
         if nested:
-            hidden = kind.fields.keys() & {"name", "count", "size", "values", "width"}
+            hidden = kind.fields.keys() & {"name", "count", "values", "width"}
             assert not hidden, f"{field.name}: {hidden} are names of every field"
         if placing.values:
             most = max((flag.value for flag in placing.values), default=0)
             assert most < 1 << 8 * width, f"{field.name} has no room for {placing.values.__name__}"
         return field
+
+
+def largest(number: int) -> int:
+    """A number, or the largest that a platform has."""
+    return max(number.values.values()) if isinstance(number, Either) else number
 
 
 def sizeof(what: type[Struct] | Field) -> int:
