@@ -29,6 +29,7 @@ X = (
     arm64.UC_ARM64_REG_X30,
 )
 READ, WRITE, EXECUTE = 1, 2, 4
+CARRY = 1 << 29
 ACCESSES = {
     uc.UC_MEM_READ_UNMAPPED: "read of {}, where there is no memory",
     uc.UC_MEM_WRITE_UNMAPPED: "write to {}, where there is no memory",
@@ -94,6 +95,14 @@ class Cpu:
     def answer(self, result: int) -> None:
         """What a call leaves in x0."""
         self._often.write(result)
+
+    def darwin_call(self) -> tuple[int, tuple[int, ...]]:
+        """The same of Darwin's: x16, and x0 to x7."""
+        return self._often.darwin_call()
+
+    def answer_darwin(self, first: int, second: int, *, failed: bool) -> None:
+        """Leave x0 and x1, carry for what failed, and zero in x18, which no return keeps."""
+        self._often.write_darwin(first, second, failed)
 
     def map(self, address: int, size: int, permissions: int, memory: int) -> None:
         """Let the guest see host memory (at the host's address `memory`)."""
@@ -188,18 +197,29 @@ class Often:
     """The registers of every system call: most of its time."""
 
     def __init__(self, engine: Uc) -> None:
-        self._registers = Batch(engine, (*X[:6], X[8], arm64.UC_ARM64_REG_PC))
+        self._registers = Batch(engine, (*X[:9], X[16], arm64.UC_ARM64_REG_PC))
         self._result = Batch(engine, X[:1])
+        self._outcome = Batch(engine, (X[0], X[1], X[18], arm64.UC_ARM64_REG_NZCV))
 
     def read(self) -> int:
         """All of them; the result is pc."""
         self._registers.read()
-        return self._registers.values[7]
+        return self._registers.values[10]
 
     def call(self) -> tuple[int, tuple[int, ...]]:
-        return self._registers.values[6], tuple(self._registers.values[:6])
+        return self._registers.values[8], tuple(self._registers.values[:6])
+
+    def darwin_call(self) -> tuple[int, tuple[int, ...]]:
+        return self._registers.values[9], tuple(self._registers.values[:8])
 
     def write(self, result: int) -> None:
         """Into x0."""
         self._result.values[0] = result
         self._result.write()
+
+    def write_darwin(self, first: int, second: int, failed: bool) -> None:
+        """Into x0 and x1; x18 is gone, and of the flags only carry changes."""
+        self._outcome.read()
+        flags = self._outcome.values[3] & ~CARRY | (CARRY if failed else 0)
+        self._outcome.values[:] = (first, second, 0, flags)
+        self._outcome.write()
