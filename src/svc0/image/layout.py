@@ -6,15 +6,22 @@ its own:
 
     in the file                     in memory, from the base up
 
-    0       headers ─┐              0          constants   read-only: headers, Data, Offsets
-            constants┘
-    0x3000  text                    0x1_3000   text        executable: routines
-                                    0x2_0000   zeros       writable: Bss; nothing in the file
+                                    Linux      macOS
+    0       headers ─┐              0          0        constants   read-only: headers,
+            constants┘                                              Data, Offsets
+    0x3000  text                    0x1_3000   0x3000   text        executable: routines
+                                    0x2_0000   0x8000   zeros       writable: Bss; nothing in
+                                                                    the file
 
-In the file, segments begin on pages of 4 KiB.  In memory they keep 64 KiB
-apart, so that kernels with pages of 4, 16 and 64 KiB can all give them
-different rights; the low 16 bits of an address and of its place in the file
-agree, because a kernel maps whole pages.
+In the file, segments begin on pages of 4 KiB.
+
+For Linux, in memory they keep 64 KiB apart, so that kernels with pages of 4, 16
+and 64 KiB can all give them different rights; the low 16 bits of an address and
+of its place in the file agree, because a kernel maps whole pages.
+
+For macOS, whose pages have 16 KiB, constants and text are one piece: its kernel
+wants the headers in the segment that can be executed.  An address in it is the
+base and the place in the file.
 
 The order is that of first mention, which Python decides and nothing else: the
 same source gives the same bytes.  Bss is put in order of size, so that ``adr``
@@ -36,10 +43,13 @@ from svc0.a64.listing import Instruction, Listing
 __all__ = ["Program", "Segment", "Spot", "lay_out"]
 
 PAGE_MAX = 0x1_0000
-"""The largest page of an arm64 kernel: segments with different rights never share one."""
+"""The largest page of an arm64 Linux: segments with different rights never share one."""
+
+PAGE_MACOS = 0x4000
+"""The page of macOS on arm64."""
 
 PAGE_MIN = 0x1000
-"""The smallest: in the file, segments begin at multiples of it."""
+"""The smallest page of a kernel: in the file, segments begin at multiples of it."""
 
 ROUTINE_ALIGN = 16
 """Where routines begin, as compilers have it for these cores: a whole fetch of instructions."""
@@ -157,9 +167,11 @@ def lay_out(
     addresses: dict[Place, int] = {}
     constants_end = stack(base + headers, constants, addresses)
     text_offset = up(constants_end - base, PAGE_MIN)
-    text_start = up(constants_end, PAGE_MAX) + text_offset % PAGE_MAX
+    text_start = base + text_offset
+    if platform == "linux":
+        text_start = up(constants_end, PAGE_MAX) + text_offset % PAGE_MAX
     text_end = line_up(text_start, listings, addresses)
-    zeros_start = up(text_end, PAGE_MAX)
+    zeros_start = up(text_end, PAGE_MAX if platform == "linux" else PAGE_MACOS)
     zeros_end = stack(zeros_start, variables, addresses)
 
     content = bytes(headers) + fill(base + headers, constants, addresses)
