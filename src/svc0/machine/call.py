@@ -44,9 +44,11 @@ from unicorn import (
 from unicorn.unicorn_py3 import Uc, UcError  # its bindings are half-typed: kept to few modules
 
 from svc0.a64 import Place, Platform, Register, Routine, V, W, X
-from svc0.a64.registers import VS, XS
+from svc0.a64.platforms import current, on, settled
+from svc0.a64.registers import VS, XS, x0, x1, x8, x16, x18
 from svc0.image.layout import Program, lay_out
 
+from .coverage import watch_program
 from .cpu import ACCESSES, STOPS, UNDEFINED, Batch, Cause
 
 __all__ = ["CallError", "Caller", "Kernel", "call", "caller"]
@@ -65,6 +67,7 @@ NUMBER = {r: getattr(arm64_const, f"UC_ARM64_REG_X{r.number}") for r in XS} | {
 SP, PC, NZCV = (getattr(arm64_const, f"UC_ARM64_REG_{name}") for name in ("SP", "PC", "NZCV"))
 
 KEPT, KEPT_VECTORS = range(18, 30), range(8, 16)
+ERRNO_MAX = 4095
 AT_SP, AT_NZCV, AT_PC = 31, 32, 32
 """Where those stand in a batch, behind x0 to x30."""
 
@@ -76,14 +79,15 @@ class CallError(Exception):
 class Kernel(Protocol):
     """What answers system calls: a function of the machine that made one.
 
-    Number and arguments are where the platform has them (Linux: x8, and x0 to x5); the
-    result is left in x0, an error as ``-Errno.…``.  Memory is read with ``machine.read``
-    and written with ``machine.write``.  What it raises, the call of the routine raises: so
-    a test fails inside of a kernel as anywhere, and so a call ends that never returns.
+    ``machine.number`` is the number of the call; its arguments are in x0 and on.  The result
+    goes to ``machine.answer``, an error as ``-Errno.…``, which is this platform's in here.
+    Memory is read with ``machine.read`` and written with ``machine.write``.  What it raises, the
+    call of the routine raises: so a test fails inside of a kernel as anywhere, and so a call
+    ends that never returns.
 
         def no_room(machine: Caller) -> None:
-            assert machine[x8] == calls.write.number
-            machine[x0] = -Errno.ENOSPC
+            assert machine.number == calls.write.numbers["linux"]
+            machine.answer(-Errno.ENOSPC)
     """
 
     def __call__(self, machine: Caller, /) -> None: ...
@@ -122,6 +126,7 @@ class Caller:
         self.uc.mem_map(RETURN, PAGE, UC_PROT_READ | UC_PROT_EXEC)
         self.uc.hook_add(UC_HOOK_INTR, self._interrupted)
         self.uc.hook_add(UC_HOOK_MEM_INVALID, self._refused)
+        self.watch = watch_program(self.uc, self.program)
 
     # --- what a kernel, and a test, may look at ------------------------------------
 
@@ -134,6 +139,25 @@ class Caller:
         """Let a register hold a number; writing a ``w`` clears the upper half, as always."""
         whole = register.x if isinstance(register, W) else register
         self.uc.reg_write(NUMBER[whole], value % (1 << register.bits))
+
+    @property
+    def number(self) -> int:
+        """Which system call is made, as the platform numbers them."""
+        return self[x8 if self.program.platform == "linux" else x16]
+
+    def answer(self, result: int, second: int = 0) -> None:
+        """Leave the result of a system call, or -errno, as the platform's kernel would.
+
+        Linux writes x0 alone.  Darwin always writes x1 too, clears x18, and says with the carry
+        flag whether x0 is a result or an error.
+        """
+        result = int(result)
+        if self.program.platform == "linux":
+            self[x0] = result
+            return
+        failed = -ERRNO_MAX <= result < 0
+        self[x0], self[x1], self[x18] = abs(result) if failed else result, second, 0
+        self.carry = failed
 
     @property
     def carry(self) -> bool:
@@ -199,6 +223,7 @@ class Caller:
             names = ", ".join(routine.parameters)
             count = len(routine.parameters)
             raise TypeError(f"{routine} takes {count} arguments ({names}), not {len(arguments)}")
+        arguments = settled([*arguments], self.program.platform)
         self._poison()
         buffers: list[Handed] = []
         for (name, register), argument in zip(routine.parameters.items(), arguments, strict=True):
@@ -264,6 +289,8 @@ class Caller:
             raise CallError(f"{self.routine} left sp {left[AT_SP] - STACK:+d} from where it was")
 
     def _run(self, start: int) -> None:
+        if self.watch:
+            self.watch.begin()
         try:
             self.uc.emu_start(start, RETURN, count=MOST_INSTRUCTIONS)
         except UcError as error:
@@ -286,7 +313,8 @@ class Caller:
                 raise CallError(f"{self.where()}: {stop.cause.value}{self.named()}")
             if self.kernel is None:
                 raise CallError(f"{self.where(-4)}: there is no kernel to call{self.named(-4)}")
-            self.kernel(self)
+            with on(self.program.platform):
+                self.kernel(self)
         except BaseException as error:
             self.failure = error
             self.uc.emu_stop()
@@ -353,8 +381,13 @@ _callers: dict[tuple[Routine, Platform], Caller] = {}
 
 
 @contextmanager
-def caller(routine: Routine, platform: Platform = "linux") -> Generator[Caller, None, None]:
-    """A machine for a routine, whose memory a test may look at; it is used again afterwards."""
+def caller(routine: Routine, platform: Platform | None = None) -> Generator[Caller, None, None]:
+    """A machine for a routine, whose memory a test may look at; it is used again afterwards.
+
+    The platform is the one given, else the one whose scope this is, else Linux.
+    """
+    platform = platform or current("linux")
+    routine = settled(routine, platform)
     machine = _callers.pop((routine, platform), None) or Caller(routine, platform)
     try:
         yield machine
@@ -364,7 +397,10 @@ def caller(routine: Routine, platform: Platform = "linux") -> Generator[Caller, 
 
 
 def call(
-    routine: Routine, *arguments: Any, platform: Platform = "linux", kernel: Kernel | None = None
+    routine: Routine,
+    *arguments: Any,
+    platform: Platform | None = None,
+    kernel: Kernel | None = None,
 ) -> Any:
     """Call a routine with numbers, bytes and places; a bytearray comes back as the routine left it.
 

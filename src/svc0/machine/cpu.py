@@ -20,6 +20,8 @@ from unicorn import arm64_const as arm64
 from unicorn import unicorn_const as uc
 from unicorn.unicorn_py3.unicorn import Uc, UcError, uclib
 
+from .coverage import Watch, watch
+
 # Never the address of an instruction, since those are multiples of four.
 NOWHERE = (1 << 64) - 1
 
@@ -71,6 +73,7 @@ class Cpu:
         self._stop: Stop | None = None
         self._pc = 0
         self._often = Often(self._uc)
+        self._watch: Watch | None = None
         self.instructions = 0
         self._uc.hook_add(uc.UC_HOOK_INTR, self._interrupted)
         self._uc.hook_add(uc.UC_HOOK_MEM_INVALID, self._refused)
@@ -110,6 +113,10 @@ class Cpu:
 
     def unmap(self, address: int, size: int) -> None:
         self._uc.mem_unmap(address, size)
+
+    def watch(self, start: int, text: bytes) -> None:
+        """Let coverage see what is run of a text, if that is switched on."""
+        self._watch = watch(self._uc, start, text)
 
     def count_instructions(self) -> None:
         """Keep `instructions` from now on; exact at every call, not in the middle of a fault."""

@@ -17,7 +17,7 @@ from . import elf
 from .cpu import Cause, Cpu, Stop
 from .descriptors import Descriptors
 from .errors import Fault, Symbols
-from .memory import PAGE, READ, WRITE, Memory, page_down, page_up
+from .memory import EXECUTE, PAGE, READ, WRITE, Memory, page_down, page_up
 from .world import World
 
 # As qemu-user does, so that the addresses of the two can be compared.
@@ -144,6 +144,8 @@ class Process:
             self.memory.map(start, end - start, segment.permissions, f"segment {number}")
             content = self.elf.content[segment.offset : segment.offset + segment.file_size]
             self.memory.load(address, content)
+            if segment.permissions & EXECUTE:
+                self.cpu.watch(address, content)
 
     def _fault(self, stop: Stop) -> NoReturn:
         where = self.cpu.pc
