@@ -161,7 +161,7 @@ def test_fault_is_where_the_symbols_say() -> None:
     process = started(image, Named())
     with pytest.raises(Fault) as caught:
         process.run()
-    assert caught.value.place == f"somewhere.py:{process.elf.entry & 0xFFF}"
+    assert caught.value.place == f"somewhere.py:{process.executable.entry & 0xFFF}"
 
 
 def test_unknown_call_is_reported_once() -> None:

@@ -235,7 +235,6 @@ F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC = 0, 1, 2, 3, 4, 0x
 FD_CLOEXEC = 1
 FIONREAD, FIONBIO = 0x541B, 0x5421
 MOST_BYTES = 0x7FFFF000
-MOST_VECTORS = 1024
 
 FAMILIES = {"AF_UNIX": 1, "AF_INET": 2, "AF_INET6": 10}
 SOCKET_TYPES = {"SOCK_STREAM": 1, "SOCK_DGRAM": 2, "SOCK_SEQPACKET": 5}
@@ -349,17 +348,12 @@ TIMESPEC = struct.Struct("<qq")
 ITIMERSPEC = struct.Struct("<qqqq")
 EPOLL_EVENT = struct.Struct("<IIQ")
 POLLFD = struct.Struct("<ihh")
-IOVEC = struct.Struct("<QQ")
 MSGHDR = struct.Struct("<QI4xQQQQi4x")
 SIGACTION = struct.Struct("<QQQQ")
 SIGNALFD_SIGINFO = struct.Struct("<I124x")
 SIGINFO = struct.Struct("<I124x")
-RLIMIT = struct.Struct("<QQ")
 DIRENT = struct.Struct("<QqHB")
 SYSINFO = struct.Struct("<q3Q6QHH4xQQI4x")
-SOCKADDR_IN = struct.Struct(">H4s8x")
-SOCKADDR_IN6 = struct.Struct(">HI16s")
-RUSAGE_SIZE = 144
 UTSNAME_FIELD = 65
 SIGSET_SIZE = 8
 

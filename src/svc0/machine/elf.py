@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from .errors import MachineError
+from .piece import Piece
 
+# As qemu-user does, so that the addresses of the two can be compared.
+BASE = 0x55_0000_0000
 FIXED, MOVABLE = 2, 3
 AARCH64 = 183
 LOAD, INTERPRETER = 1, 3
@@ -44,6 +47,13 @@ class Elf:
     headers_count: int
     segments: tuple[Segment, ...]
 
+    page = 0x1000
+
+    @property
+    def bias(self) -> int:
+        """How far it is moved, if nobody says otherwise."""
+        return BASE if self.movable else 0
+
     @property
     def headers(self) -> int:
         """Where the program headers are in memory, zero if they are not loaded."""
@@ -56,6 +66,19 @@ class Elf:
     @property
     def end(self) -> int:
         return max(segment.address + segment.memory_size for segment in self.segments)
+
+    def pieces(self) -> list[Piece]:
+        """What is loaded; addresses are those of the file."""
+        return [
+            Piece(
+                segment.address,
+                segment.memory_size,
+                segment.permissions,
+                self.content[segment.offset : segment.offset + segment.file_size],
+                f"segment {number}",
+            )
+            for number, segment in enumerate(self.segments)
+        ]
 
 
 def parse(content: bytes) -> Elf:

@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from .errors import Fault, Symbols
+from .executable import read
 from .host import HostWorld
 from .linux import Linux
 from .machine import Environment, Stream, environment, held
@@ -38,7 +39,7 @@ class Emulator:
 
     def process(self, image: bytes, argv: Sequence[str], env: Environment = None) -> Process:
         """One that is ready to run, for who wants to watch it."""
-        process = Process(image, Linux(), HostWorld(), symbols=self._symbols)
+        process = Process(read(image), Linux(), HostWorld(), symbols=self._symbols)
         process.observers.extend(self._observers)
         variables = {
             os.fsencode(name): os.fsencode(value) for name, value in environment(env).items()

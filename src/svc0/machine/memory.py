@@ -83,8 +83,9 @@ class Region:
 class Memory:
     """All regions, in order of their addresses."""
 
-    def __init__(self, cpu: Cpu) -> None:
+    def __init__(self, cpu: Cpu, page: int = PAGE) -> None:
         self._cpu = cpu
+        self.page = page  # the kernel's; the processor's are never larger
         self._regions: list[Region] = []
         self._starts: list[int] = []
 
@@ -129,9 +130,9 @@ class Memory:
         """The lowest place for so many pages, with a missing page on either side of them."""
         start = FIRST
         for region in self._overlapping(FIRST, LAST):
-            if region.start - start >= size + PAGE:
+            if region.start - start >= size + self.page:
                 break
-            start = region.end + PAGE
+            start = region.end + self.page
         if start + size > LAST:
             raise OSError(errno.ENOMEM, "Cannot allocate memory")
         return start

@@ -13,15 +13,14 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn, Protocol, TypeAlias
 
-from . import elf
 from .cpu import Cause, Cpu, Stop
 from .descriptors import Descriptors
+from .dialect import Dialect
 from .errors import Fault, Symbols
-from .memory import EXECUTE, PAGE, READ, WRITE, Memory, page_down, page_up
+from .executable import Executable
+from .memory import EXECUTE, PAGE, READ, WRITE, Memory, page_up
 from .world import World
 
-# As qemu-user does, so that the addresses of the two can be compared.
-BASE = 0x55_0000_0000
 STACK_END, STACK_SIZE = 0x7F_FFFF_0000, 8 << 20
 MOST_DESCRIPTORS = 1 << 20
 
@@ -45,6 +44,8 @@ class Exit(BaseException):
 class Personality(Protocol):
     """What knows one platform: its numbers, its structs, its start of a process."""
 
+    @property
+    def dialect(self) -> Dialect: ...
     def start(
         self, process: Process, argv: Sequence[bytes], environment: Mapping[bytes, bytes]
     ) -> None:
@@ -61,21 +62,22 @@ class Process:
 
     def __init__(
         self,
-        image: bytes,
+        executable: Executable,
         personality: Personality,
         world: World,
         *,
-        base: int = BASE,
+        bias: int | None = None,
         symbols: Symbols | None = None,
     ) -> None:
-        self.elf = elf.parse(image)
+        self.executable = executable
         self.personality, self.world, self.symbols = personality, world, symbols
+        self.dialect = personality.dialect
         self.cpu = Cpu()
-        self.memory = Memory(self.cpu)
+        self.memory = Memory(self.cpu, executable.page)
         self.descriptors = Descriptors(MOST_DESCRIPTORS)
         self.observers: list[Observer] = []
-        self.bias = base if self.elf.movable else 0
-        self.heap = self.heap_end = page_up(self.bias + self.elf.end)
+        self.bias = executable.bias if bias is None else bias
+        self.heap = self.heap_end = page_up(self.bias + executable.end)
         self._complaints: set[str] = set()
         self._load()
         for file in world.standard():
@@ -84,7 +86,7 @@ class Process:
     def start(self, argv: Sequence[bytes], environment: Mapping[bytes, bytes]) -> None:
         self.memory.map(STACK_END - STACK_SIZE, STACK_SIZE, READ | WRITE, "stack")
         self.personality.start(self, argv, environment)
-        self.cpu.pc = self.bias + self.elf.entry
+        self.cpu.pc = self.bias + self.executable.entry
 
     def run(self) -> int:
         """Until it ends; its status.  A fault is raised here, and in a forked process reported."""
@@ -138,14 +140,14 @@ class Process:
         return self.heap_end
 
     def _load(self) -> None:
-        for number, segment in enumerate(self.elf.segments):
-            address = self.bias + segment.address
-            start, end = page_down(address), page_up(address + segment.memory_size)
-            self.memory.map(start, end - start, segment.permissions, f"segment {number}")
-            content = self.elf.content[segment.offset : segment.offset + segment.file_size]
-            self.memory.load(address, content)
-            if segment.permissions & EXECUTE:
-                self.cpu.watch(address, content)
+        page = self.executable.page
+        for piece in self.executable.pieces():
+            address = self.bias + piece.address
+            start, end = address // page * page, -(-(address + piece.size) // page) * page
+            self.memory.map(start, end - start, piece.permissions, piece.name)
+            self.memory.load(address, piece.content)
+            if piece.permissions & EXECUTE:
+                self.cpu.watch(address, piece.content)
 
     def _fault(self, stop: Stop) -> NoReturn:
         where = self.cpu.pc

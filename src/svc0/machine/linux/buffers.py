@@ -1,4 +1,4 @@
-"""Structs that several calls share: vectors of buffers, times, sets of signals."""
+"""Structs that several calls share: times, sets of signals."""
 
 from __future__ import annotations
 
@@ -6,30 +6,13 @@ import errno
 import signal
 
 from .. import _linux as linux
-from ..memory import READ, Memory
+from ..memory import Memory
 from ..world import failure
 
 SECOND = 1_000_000_000
 # Both directions of the same: by name, and real-time signals by number.
 TO_HOST = {number: int(getattr(signal, name)) for name, number in linux.SIGNALS.items()}
 TO_GUEST = {host: guest for guest, host in TO_HOST.items()}
-
-
-def views(memory: Memory, start: int, size: int, needed: int) -> list[memoryview]:
-    """One buffer, cut to what Linux moves in one call."""
-    if size >> 63:
-        raise failure(errno.EINVAL)
-    return memory.views(start, min(size, linux.MOST_BYTES), needed)
-
-
-def vector(memory: Memory, start: int, count: int, needed: int = READ) -> list[memoryview]:
-    """What an array of iovecs points at."""
-    if count > linux.MOST_VECTORS:
-        raise failure(errno.EINVAL)
-    found: list[memoryview] = []
-    for base, size in linux.IOVEC.iter_unpack(memory.read(start, count * linux.IOVEC.size)):
-        found += views(memory, base, size, needed)
-    return found
 
 
 def read_time(memory: Memory, start: int) -> int | None:

@@ -6,10 +6,11 @@ import errno
 import time
 
 from .. import _linux as linux
+from ..posix.table import Int, Pointer
 from ..process import Process
 from ..world import failure
 from .buffers import SECOND, read_time
-from .table import Int, Pointer, call
+from .table import call
 
 
 def host_clock(number: int) -> int:

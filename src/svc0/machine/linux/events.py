@@ -7,11 +7,12 @@ import os
 
 from .. import _linux as linux
 from ..memory import WRITE
+from ..posix.table import Int, Open, Pointer, Size, Unsigned
 from ..process import Process
 from ..world import Events, File, Timer, failure
 from .buffers import SECOND, nanoseconds, read_signals, read_time
 from .clocks import host_clock
-from .table import Int, Open, Pointer, Size, Unsigned, call
+from .table import call
 
 # IN, PRI, OUT, ERR and HUP have one number everywhere, and Linux's others only Linux has.
 MILLISECOND = 1_000_000

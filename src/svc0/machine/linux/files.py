@@ -6,11 +6,14 @@ import errno
 import os
 
 from .. import _linux as linux
-from ..memory import READ, WRITE
+from ..dialect import vector
+from ..memory import WRITE
+from ..posix.files import directory_of, not_negative, write_pair
+from ..posix.table import Int, Long, Open, Path, Pointer, Size, Unsigned
 from ..process import Process
 from ..world import File, SignalQueue, Status, Timer, failure
-from .buffers import SECOND, guest_signal, vector, views
-from .table import Int, Long, Open, Path, Pointer, Size, Unsigned, call
+from .buffers import SECOND, guest_signal
+from .table import call
 
 # A host without one of them does without: O_PATH only wants less than O_RDONLY does.
 OPEN_FLAGS = {guest: int(getattr(os, name, 0)) for name, guest in linux.OPEN_FLAGS.items()}
@@ -22,13 +25,6 @@ def host_flags(flags: int) -> int:
 
 def guest_flags(flags: int) -> int:
     return sum(guest for guest, host in OPEN_FLAGS.items() if host and flags & host == host)
-
-
-def directory_of(process: Process, number: int, path: bytes) -> File | None:
-    """What a relative path starts at; an absolute one starts nowhere else than at the root."""
-    if number == linux.AT_FDCWD or path.startswith(b"/"):
-        return None
-    return process.descriptors[number].file
 
 
 # Reading and writing
@@ -60,32 +56,12 @@ def fill(into: list[memoryview], content: bytes) -> None:
 
 @call("read")
 def read(process: Process, file: Open, start: Pointer, size: Size) -> int:
-    return take(file, views(process.memory, start, size, WRITE))
+    return take(file, process.dialect.views(process.memory, start, size, WRITE))
 
 
 @call("readv")
 def readv(process: Process, file: Open, start: Pointer, count: Size) -> int:
-    return take(file, vector(process.memory, start, count, WRITE))
-
-
-@call("pread64")
-def pread64(process: Process, file: Open, start: Pointer, size: Size, offset: Long) -> int:
-    return file.read(views(process.memory, start, size, WRITE), not_negative(offset))
-
-
-@call("write")
-def write(process: Process, file: Open, start: Pointer, size: Size) -> int:
-    return file.write(views(process.memory, start, size, READ))
-
-
-@call("writev")
-def writev(process: Process, file: Open, start: Pointer, count: Size) -> int:
-    return file.write(vector(process.memory, start, count))
-
-
-@call("pwrite64")
-def pwrite64(process: Process, file: Open, start: Pointer, size: Size, offset: Long) -> int:
-    return file.write(views(process.memory, start, size, READ), not_negative(offset))
+    return take(file, vector(process.dialect, process.memory, start, count, WRITE))
 
 
 @call("lseek")
@@ -108,12 +84,6 @@ def sendfile(process: Process, out: Open, source: Open, place: Pointer, size: Si
     if offset is not None:
         process.memory.write(place, (offset + sent).to_bytes(8, "little"))
     return sent
-
-
-def not_negative(offset: int) -> int:
-    if offset < 0:
-        raise failure(errno.EINVAL)
-    return offset
 
 
 # Names
@@ -170,28 +140,6 @@ def pack_status(found: Status) -> bytes:
     )
 
 
-@call("readlinkat")
-def readlinkat(process: Process, directory: Int, path: Path, into: Pointer, size: Int) -> int:
-    if size <= 0:
-        raise failure(errno.EINVAL)
-    target = process.world.read_link(directory_of(process, directory, path), path)[:size]
-    process.memory.write(into, target)
-    return len(target)
-
-
-@call("faccessat")
-def faccessat(process: Process, directory: Int, path: Path, mode: Int) -> int:
-    process.world.access(directory_of(process, directory, path), path, mode)
-    return 0
-
-
-@call("unlinkat")
-def unlinkat(process: Process, directory: Int, path: Path, flags: Int) -> int:
-    start = directory_of(process, directory, path)
-    process.world.unlink(start, path, is_directory=bool(flags & linux.AT_REMOVEDIR))
-    return 0
-
-
 @call("getdents64")
 def getdents64(process: Process, file: Open, into: Pointer, size: Size) -> int:
     """Names from where the last call ended; that place is the file's position."""
@@ -221,23 +169,6 @@ def getcwd(process: Process, into: Pointer, size: Size) -> int:
     return len(path)
 
 
-@call("chdir")
-def chdir(process: Process, path: Path) -> int:
-    process.world.change_directory(path)
-    return 0
-
-
-@call("fchdir")
-def fchdir(process: Process, file: Open) -> int:
-    file.enter()
-    return 0
-
-
-@call("umask")
-def umask(process: Process, mask: Int) -> int:
-    return process.world.umask(mask & 0o777)
-
-
 # Descriptors
 
 
@@ -245,11 +176,6 @@ def umask(process: Process, mask: Int) -> int:
 def close(process: Process, number: Int) -> int:
     process.descriptors.close(number)
     return 0
-
-
-@call("dup")
-def dup(process: Process, file: Open) -> int:
-    return process.descriptors.add(file)
 
 
 @call("dup3")
@@ -304,10 +230,3 @@ def pipe2(process: Process, into: Pointer, flags: Int) -> int:
     ends = process.world.pipe(host_flags(flags))
     write_pair(process, into, ends, bool(flags & linux.O_CLOEXEC))
     return 0
-
-
-def write_pair(process: Process, into: int, ends: tuple[File, File], close_on_exec: bool) -> None:
-    """Two new descriptors, stored as two ints."""
-    for place, end in enumerate(ends):
-        number = process.descriptors.add(end, close_on_exec=close_on_exec)
-        process.memory.write(into + 4 * place, number.to_bytes(4, "little"))

@@ -5,43 +5,20 @@ from __future__ import annotations
 import errno
 
 from .. import _linux as linux
+from ..posix.table import Pointer, Size, Unsigned
 from ..process import Process
 from ..world import failure
 from .buffers import SECOND
 from .clocks import host_clock
-from .table import Pointer, Size, Unsigned, call
+from .table import call
 
 MONOTONIC = 1
 
 
-@call("getpid", "gettid", "set_tid_address")
-def getpid(process: Process) -> int:
+@call("gettid", "set_tid_address")
+def gettid(process: Process) -> int:
+    """A guest has one thread, whose number is that of its process."""
     return process.world.process()
-
-
-@call("getppid")
-def getppid(process: Process) -> int:
-    return process.world.parent()
-
-
-@call("getuid")
-def getuid(process: Process) -> int:
-    return process.world.identity()[0]
-
-
-@call("geteuid")
-def geteuid(process: Process) -> int:
-    return process.world.identity()[1]
-
-
-@call("getgid")
-def getgid(process: Process) -> int:
-    return process.world.identity()[2]
-
-
-@call("getegid")
-def getegid(process: Process) -> int:
-    return process.world.identity()[3]
 
 
 @call("set_robust_list")

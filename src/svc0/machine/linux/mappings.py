@@ -5,12 +5,11 @@ from __future__ import annotations
 import errno
 
 from .. import _linux as linux
-from ..memory import PAGE, page_up
+from ..posix.mappings import pages, within
+from ..posix.table import Int, Pointer, Size
 from ..process import Process
 from ..world import failure
-from .table import Int, Pointer, Size, call
-
-LAST = 1 << 40
+from .table import call
 
 
 @call("mmap")
@@ -23,9 +22,9 @@ def mmap(
         raise failure(errno.ENODEV)
     if not flags & (linux.MAP_SHARED | linux.MAP_PRIVATE):
         raise failure(errno.EINVAL)
-    memory, size = process.memory, pages(size)
+    memory, size = process.memory, pages(process, size)
     if flags & (linux.MAP_FIXED | linux.MAP_FIXED_NOREPLACE):
-        within(start, size)
+        within(process, start, size)
         if flags & linux.MAP_FIXED_NOREPLACE and memory.overlaps(start, size):
             raise failure(errno.EEXIST)
     else:
@@ -35,16 +34,10 @@ def mmap(
     return start
 
 
-@call("munmap")
-def munmap(process: Process, start: Pointer, size: Size) -> int:
-    process.memory.unmap(start, within(start, pages(size)))
-    return 0
-
-
 @call("mprotect")
 def mprotect(process: Process, start: Pointer, size: Size, protection: Int) -> int:
     if size:
-        size = within(start, pages(size))
+        size = within(process, start, pages(process, size))
         process.memory.protect(start, size, permissions(protection))
     return 0
 
@@ -53,30 +46,13 @@ def mprotect(process: Process, start: Pointer, size: Size, protection: Int) -> i
 def madvise(process: Process, start: Pointer, size: Size, advice: Int) -> int:
     """Advice, of which only one kind changes what a guest can see."""
     if advice == linux.MADV_DONTNEED and size:
-        process.memory.discard(start, within(start, pages(size)))
+        process.memory.discard(start, within(process, start, pages(process, size)))
     return 0
 
 
 @call("brk")
 def brk(process: Process, end: Pointer) -> int:
     return process.set_heap_end(end)
-
-
-def pages(size: int) -> int:
-    if not size:
-        raise failure(errno.EINVAL)
-    if size > LAST:
-        raise failure(errno.ENOMEM)
-    return page_up(size)
-
-
-def within(start: int, size: int) -> int:
-    """Whole pages, where a guest can have them."""
-    if start % PAGE:
-        raise failure(errno.EINVAL)
-    if start + size > LAST:
-        raise failure(errno.ENOMEM)
-    return size
 
 
 def permissions(protection: int) -> int:

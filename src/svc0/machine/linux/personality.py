@@ -6,13 +6,15 @@ import errno
 from collections.abc import Mapping, Sequence
 
 from .. import _linux as linux
+from ..posix.table import Call
 from ..process import Exit, Process
 from . import clocks, events, files, identity, mappings, processes, signals, sockets, start
-from .table import CALLS, Call
+from .dialect import LinuxDialect
+from .table import CALLS
 
 # Importing them has filled the table.
 ROOMS = (clocks, events, files, identity, mappings, processes, signals, sockets)
-BY_NUMBER: dict[int, Call] = {linux.CALLS[name]: call for name, call in CALLS.items()}
+BY_NUMBER = CALLS.by_number(linux.CALLS)
 NAMES = {number: name for name, number in linux.CALLS.items()}
 
 # Those that Python cannot offer, and every program can do without.
@@ -24,6 +26,8 @@ KNOWN_TO_BE_MISSING = {
 
 class Linux:
     """The kernel's side of `svc #0`."""
+
+    dialect = LinuxDialect()
 
     def start(
         self, process: Process, argv: Sequence[bytes], environment: Mapping[bytes, bytes]

@@ -1,31 +1,27 @@
-"""Processes: their end, their children, and what they may."""
+"""Processes: how they are made, and what only Linux tells or lets them do."""
 
 from __future__ import annotations
 
 import errno
-import resource as resources
 from typing import NoReturn
 
 from .. import _linux as linux
 from ..memory import WRITE
-from ..process import Exit, Process
+from ..posix.processes import getrlimit, leave, setrlimit
+from ..posix.table import Int, Pointer, Size, Unsigned
+from ..process import Process
 from ..world import failure
-from .buffers import guest_signal
-from .table import Int, Pointer, Size, Unsigned, call
+from .table import call
 
-LIMITS = {
-    guest: int(getattr(resources, name))
-    for name, guest in linux.LIMITS.items()
-    if hasattr(resources, name)
-}
 # What the C library's fork adds: where the child shall keep its number.
 FORK_MAY_ASK = linux.CLONE_CHILD_SETTID | linux.CLONE_CHILD_CLEARTID
 PASSED_ON = {linux.PR_SET_PDEATHSIG, linux.PR_SET_NAME, linux.PR_SET_NO_NEW_PRIVS}
 
 
-@call("exit", "exit_group")
+@call("exit_group")
 def exit_group(process: Process, status: Int) -> NoReturn:
-    raise Exit(status & 0xFF)
+    """There is one thread."""
+    leave(process, status)
 
 
 @call("clone")
@@ -46,19 +42,6 @@ def clone(
     return child
 
 
-@call("wait4")
-def wait4(process: Process, child: Int, status: Pointer, options: Int, usage: Pointer) -> int:
-    ended = process.world.wait_child(child, hang=not options & linux.WNOHANG)
-    if ended is None:
-        return 0
-    if status:
-        word = guest_signal(ended.signal) if ended.signal else ended.status << 8
-        process.memory.write(status, word.to_bytes(4, "little"))
-    if usage:
-        process.memory.write(usage, bytes(linux.RUSAGE_SIZE))
-    return ended.process
-
-
 @call("prctl")
 def prctl(process: Process, option: Int, argument: Size) -> int:
     if option in PASSED_ON:
@@ -69,48 +52,14 @@ def prctl(process: Process, option: Int, argument: Size) -> int:
     return 0
 
 
-def limit(number: int) -> int:
-    if number not in LIMITS:
-        raise failure(errno.EINVAL)
-    return LIMITS[number]
-
-
-def give_limits(process: Process, number: int, into: int) -> None:
-    pair = process.world.limit(limit(number))
-    packed = linux.RLIMIT.pack(
-        *(linux.INFINITY if value == resources.RLIM_INFINITY else value for value in pair)
-    )
-    process.memory.write(into, packed)
-
-
-def take_limits(process: Process, number: int, start: int) -> None:
-    soft, hard = (
-        resources.RLIM_INFINITY if value == linux.INFINITY else value
-        for value in linux.RLIMIT.unpack(process.memory.read(start, linux.RLIMIT.size))
-    )
-    process.world.set_limit(limit(number), (soft, hard))
-
-
-@call("getrlimit")
-def getrlimit(process: Process, number: Int, into: Pointer) -> int:
-    give_limits(process, number, into)
-    return 0
-
-
-@call("setrlimit")
-def setrlimit(process: Process, number: Int, start: Pointer) -> int:
-    take_limits(process, number, start)
-    return 0
-
-
 @call("prlimit64")
 def prlimit64(process: Process, target: Int, number: Int, new: Pointer, old: Pointer) -> int:
     if target not in (0, process.world.process()):
         raise failure(errno.EPERM)
     if old:
-        give_limits(process, number, old)
+        getrlimit(process, number, old)
     if new:
-        take_limits(process, number, new)
+        setrlimit(process, number, new)
     return 0
 
 

@@ -6,10 +6,11 @@ import errno
 
 from .. import _linux as linux
 from ..memory import WRITE
+from ..posix.table import Int, Pointer, Size
 from ..process import Process
 from ..world import SignalQueue, failure
 from .buffers import guest_signal, host_signal, read_signals, read_time, write_signals
-from .table import Int, Pointer, Size, call
+from .table import call
 
 
 @call("rt_sigprocmask")

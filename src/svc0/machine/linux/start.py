@@ -9,7 +9,7 @@ import struct
 from collections.abc import Mapping, Sequence
 
 from .. import _linux as linux
-from ..elf import PROGRAM_HEADER
+from ..elf import PROGRAM_HEADER, Elf
 from ..memory import PAGE
 from ..process import STACK_END, Process
 
@@ -55,7 +55,8 @@ def lay_out_stack(
 
 def auxiliary_vector(process: Process, strings: Strings, name: int) -> dict[int, int]:
     user, effective_user, group, effective_group = process.world.identity()
-    elf = process.elf
+    elf = process.executable
+    assert isinstance(elf, Elf)
     return {
         linux.AT_PHDR: elf.headers and process.bias + elf.headers,
         linux.AT_PHENT: PROGRAM_HEADER.size,
