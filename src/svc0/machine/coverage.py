@@ -1,24 +1,24 @@
 """Coverage: which instructions the emulator has run, and by which way it came to each.
 
-Switched on by ``SVC0_COVERAGE=folder``.  Then each program that runs anywhere (a routine called
-from Python, a whole image, in any process) counts its *steps* in a file of that folder:
+Switched on by ``SVC0_COVERAGE=folder``.  Then each text that runs anywhere (a routine called from
+Python and all it needs; a whole image; in any process) counts its *steps* in that folder:
 
-    step      (from, first, last): the block of instructions first to last was entered behind the
-              instruction `from`; all three are counted in words from the start of the text
-    file      one for each text, named by its hash: a line of JSON that says which routines are
-              where (for a routine called from Python; an image says nothing), and a table of steps
+    step          (source, first, last): behind the instruction `source`, the block of instructions
+                  `first` to `last` was entered; all are counted in words from the text's start
+    TEXT.json     the text, and which routines are where in it, if whoever runs it knows
+    TEXT.steps    a table of steps and how many times each was gone; TEXT is a hash of the former
 
-The file is mapped into memory and shared by all that run the same text, so nothing is left to do
-when a process ends, and nothing is lost when it is killed.  What a block's instructions did is
-known from its two ends: a block ends at each branch and system call, and where the processor could
-not go on (the rest of it is taken back).
+The table is mapped into memory and shared by all that run the same text, so nothing is left to do
+when a process ends, and nothing is lost when it is killed.
+
+What ran is known from blocks: they end at each branch and system call, at the end of a page, and
+where an instruction faults, for then the rest of the block is taken back.
 """
 
 # pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import hashlib
 import json
@@ -42,22 +42,30 @@ from svc0.image.layout import Program
 
 from .errors import MachineError
 
-__all__ = ["FOLDER", "Placed", "Recorded", "Step", "Watch", "key", "read", "watch", "watch_program"]
+__all__ = [
+    "FOLDER",
+    "Placed",
+    "Recorded",
+    "Step",
+    "Watch",
+    "placed",
+    "read",
+    "watch",
+    "watch_program",
+]
 
 FOLDER = "SVC0_COVERAGE"
 """The variable that names the folder."""
 
 SOURCE = Path(__file__).with_suffix(".c")
-SUFFIX = ".steps"
-
 BITS = 21
 NOWHERE = (1 << BITS) - 1
 """What a step comes from that begins a run."""
 
 SLOT = 16
 LEAST_SLOTS = 1 << 8
-HEAD = 16
-"""Before the line of JSON: how long it is, and how many steps found no slot."""
+FAILED = (1 << 64) - 1
+"""What the C library's mmap says then."""
 
 
 class Placed(NamedTuple):
@@ -81,9 +89,9 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Recorded:
-    """One text and all that was seen of it; ``routines`` is empty for an image."""
+    """A text and all that was seen of it; ``routines`` is empty for an image."""
 
-    key: str
+    text: bytes
     routines: list[Placed]
     steps: list[Step]
 
@@ -112,11 +120,9 @@ class Watch:
         assert words < NOWHERE, "a step has room for the numbers of so many instructions"
         slots = max(LEAST_SLOTS, 1 << words.bit_length())
         self._engine, self._library = engine, library(folder)
-        self._map = mapped(folder / (key(text, routines) + SUFFIX), slots, routines)
-        place = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
-        table = place + len(self._map) - slots * SLOT
         shift = 64 - (slots.bit_length() - 1)
-        self._state = State(start, words, shift, table, place + 8, NOWHERE, 0)
+        table = mapped(folder / f"{described(folder, text, routines)}.steps", slots)
+        self._state = State(start, words, shift, table + SLOT, table + 8, NOWHERE, 0)
         entered = ctypes.cast(self._library.entered, ctypes.c_void_p)
         uclib.uc_hook_add(
             engine._uch,  # pyright: ignore[reportPrivateUsage]
@@ -171,44 +177,63 @@ def placed(program: Program) -> list[Placed]:
     ]
 
 
-def key(text: bytes, routines: Sequence[Placed] = ()) -> str:
-    """What a text is called; the same text may be two routines."""
-    return hashlib.sha256(json.dumps(routines).encode() + text).hexdigest()[:24]
-
-
 # --- files ------------------------------------------------------------------------
 
 
-def mapped(path: Path, slots: int, routines: Sequence[Placed]) -> mmap.mmap:
-    """The file of a text, made by whoever is the first to come."""
+def described(folder: Path, text: bytes, routines: Sequence[Placed]) -> str:
+    """What a text is called in a folder, where it is described from now on."""
+    content = json.dumps({"routines": routines, "text": text.hex()})
+    name = hashlib.sha256(content.encode()).hexdigest()[:24]
+    path = folder / f"{name}.json"
     if not path.exists():
-        names = json.dumps(routines).encode()
-        names += b" " * (-len(names) % SLOT)
-        with tempfile.NamedTemporaryFile(dir=path.parent) as made:
-            made.write(len(names).to_bytes(8, "little") + bytes(HEAD - 8) + names)
-            made.truncate(HEAD + len(names) + slots * SLOT)
-            made.flush()
-            with contextlib.suppress(FileExistsError):  # another process may be quicker
-                os.link(made.name, path)
-    with path.open("r+b") as file:
-        return mmap.mmap(file.fileno(), 0)
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            made = Path(scratch) / path.name
+            made.write_text(content)
+            made.replace(path)
+    return name
+
+
+def mapped(path: Path, slots: int) -> int:
+    """The address of a table that all processes share; its first slot only counts what was lost.
+
+    It stays mapped as long as the process lives.  Python's own mmap would keep a descriptor, and
+    guests may ask for more of those than there are.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype = ctypes.c_void_p
+    size, rights = (1 + slots) * SLOT, mmap.PROT_READ | mmap.PROT_WRITE
+    number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        os.ftruncate(number, size)  # zeros at first, and nothing new for who comes later
+        offset = ctypes.c_long(0)
+        place = libc.mmap(None, ctypes.c_size_t(size), rights, mmap.MAP_SHARED, number, offset)
+    finally:
+        os.close(number)
+    if place == FAILED:
+        raise MachineError(f"{path} cannot be mapped: {os.strerror(ctypes.get_errno())}")
+    return place
 
 
 def read(folder: Path) -> Iterator[Recorded]:
     """All that was seen, text by text; MachineError if a table was too small."""
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
-        content = path.read_bytes()
-        size, lost = (int.from_bytes(content[at : at + 8], "little") for at in (0, 8))
-        if lost:
-            raise MachineError(f"{path}: {lost} steps had no room; let a table have more slots")
-        routines = [Placed(*each) for each in json.loads(content[HEAD : HEAD + size])]
-        pairs = memoryview(content)[HEAD + size :].cast("Q")
-        steps = [
-            Step(step >> 2 * BITS & NOWHERE, step >> BITS & NOWHERE, step & NOWHERE, times)
-            for step, times in zip(pairs[::2].tolist(), pairs[1::2].tolist(), strict=True)
-            if times
-        ]
-        yield Recorded(path.stem, routines, steps)
+    for path in sorted(folder.glob("*.json")):
+        described = json.loads(path.read_text())
+        routines = [Placed(*each) for each in described["routines"]]
+        yield Recorded(
+            bytes.fromhex(described["text"]), routines, steps(path.with_suffix(".steps"))
+        )
+
+
+def steps(path: Path) -> list[Step]:
+    """What is in a table."""
+    content = memoryview(path.read_bytes()).cast("Q").tolist()
+    if lost := content[1]:
+        raise MachineError(f"{path}: {lost} steps had no room; let a table have more slots")
+    return [
+        Step(step >> 2 * BITS & NOWHERE, step >> BITS & NOWHERE, step & NOWHERE, times)
+        for step, times in zip(content[2::2], content[3::2], strict=True)
+        if times
+    ]
 
 
 # --- what counts ------------------------------------------------------------------

@@ -1,0 +1,5 @@
+"""Coverage: what the tests have run of the server, by instruction and by way of each branch.
+
+`svc0.machine.coverage` records addresses.  ``counts`` gives them back to routines and lines;
+``pages`` makes a folder of HTML of that.
+"""
