@@ -22,6 +22,8 @@ from typing import NoReturn, TypeAlias
 Buffers: TypeAlias = Sequence[memoryview]
 # What the socket module gives and takes: a path, or a host and port with what IPv6 adds to them.
 Address: TypeAlias = bytes | tuple[str, int] | tuple[str, int, int, int]
+# States of a file that `Events` waits for: numbers that poll has everywhere, and two of epoll's.
+READABLE, WRITABLE, FAILED, HUNG_UP, PEER_SHUT, CHANGES = 1, 4, 8, 16, 0x2000, 1 << 31
 
 
 def failure(number: int) -> OSError:
@@ -106,11 +108,26 @@ class File:
         """How many bytes could be read at once."""
         raise failure(errno.ENOTTY)
 
+    def sync(self) -> None:
+        raise failure(errno.EINVAL)
+
+    def truncate(self, size: int) -> None:
+        raise failure(errno.EINVAL)
+
+    def change_mode(self, mode: int) -> None:
+        raise failure(errno.EINVAL)
+
+    def path(self) -> bytes:
+        """A name by which it can be opened again."""
+        raise failure(errno.EBADF)
+
 
 class Socket(File, ABC):
     """One end of a conversation, or what waits for them."""
 
     family: int
+    # Whether writing to an end that nobody reads is only an error, and no SIGPIPE.
+    quiet = False
 
     @abstractmethod
     def bind(self, address: Address) -> None: ...
@@ -128,6 +145,19 @@ class Socket(File, ABC):
     def option(self, level: int, name: int, size: int) -> bytes: ...
     @abstractmethod
     def set_option(self, level: int, name: int, value: bytes) -> None: ...
+    @abstractmethod
+    def error(self) -> int:
+        """What has gone wrong since the last call, as the host numbers it; the next call fails
+        with it all the same."""
+
+    @abstractmethod
+    def listening(self) -> int | None:
+        """How many connections wait to be accepted, at least; None if it does not listen."""
+
+    @abstractmethod
+    def room(self) -> int:
+        """About how many bytes can be sent at once."""
+
     @abstractmethod
     def shutdown(self, how: int) -> None: ...
     @abstractmethod
@@ -175,6 +205,22 @@ class Timer(File, ABC):
         """How often it has expired since the last time, at least once, or EAGAIN."""
 
 
+class Counter(File, ABC):
+    """Signals that have come, whatever became of them; readable while there are some."""
+
+    @abstractmethod
+    def take(self) -> int:
+        """How many since the last time."""
+
+
+class End(File, ABC):
+    """The end of some process, which need not be a child; readable from then on."""
+
+    @abstractmethod
+    def ended(self) -> Ended | None:
+        """How it ended, if it was a child and nobody has asked with `wait_child`."""
+
+
 class World(ABC):
     """One process's view of everything that is not its own memory."""
 
@@ -187,6 +233,13 @@ class World(ABC):
     @abstractmethod
     def open(self, directory: File | None, path: bytes, flags: int, mode: int) -> File: ...
     @abstractmethod
+    def open_below(
+        self, directory: File | None, path: bytes, flags: int, mode: int, *, links: bool, out: bool
+    ) -> File:
+        """The same by a path of which some are refused: with a symbolic link in it (ELOOP), unless
+        `links`; that leads above where it starts (EACCES), unless `out`."""
+
+    @abstractmethod
     def status(self, directory: File | None, path: bytes, *, follow: bool) -> Status: ...
     @abstractmethod
     def access(self, directory: File | None, path: bytes, mode: int) -> None: ...
@@ -198,6 +251,14 @@ class World(ABC):
     def change_directory(self, path: bytes) -> None: ...
     @abstractmethod
     def unlink(self, directory: File | None, path: bytes, *, is_directory: bool) -> None: ...
+    @abstractmethod
+    def make_directory(self, directory: File | None, path: bytes, mode: int) -> None: ...
+    @abstractmethod
+    def rename(
+        self, old: tuple[File | None, bytes], new: tuple[File | None, bytes], *, exclusive: bool
+    ) -> None:
+        """`exclusive`: EEXIST if the new name is taken."""
+
     @abstractmethod
     def umask(self, mask: int) -> int: ...
     @abstractmethod
@@ -222,6 +283,16 @@ class World(ABC):
     @abstractmethod
     def counter(self, initial: int, flags: int) -> File: ...
     @abstractmethod
+    def twin(self, file: File) -> File:
+        """The same open file, to be waited for a second time in the same `Events`."""
+
+    @abstractmethod
+    def count_signal(self, signal: int) -> Counter: ...
+    @abstractmethod
+    def end_of(self, process: int) -> End:
+        """ESRCH if it has ended already."""
+
+    @abstractmethod
     def poll(self, files: Sequence[tuple[File, int]], timeout: int | None) -> list[int]:
         """The states of each file, in their order."""
 
@@ -230,6 +301,11 @@ class World(ABC):
     @property
     @abstractmethod
     def blocked(self) -> frozenset[int]: ...
+    @property
+    @abstractmethod
+    def pending(self) -> frozenset[int]:
+        """Those that have come while they were blocked."""
+
     @abstractmethod
     def block(self, signals: frozenset[int]) -> None:
         """Exactly these are blocked from now on; one that waited and no longer is, is delivered."""

@@ -15,11 +15,10 @@ import time
 from collections.abc import Callable
 from typing import TypeAlias
 
-from ..world import Events, File, Timer, failure
+from ..world import READABLE, Events, File, Timer, failure
 from .files import Flag, HostFile
 from .signals import Signals
 
-READABLE = 1
 SECOND = 1_000_000_000
 Found: TypeAlias = list[tuple[int, int]]
 

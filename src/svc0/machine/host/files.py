@@ -89,6 +89,20 @@ class HostFile(File):
         fcntl.ioctl(self.number, termios.FIONREAD, answer)
         return answer[0]
 
+    def sync(self) -> None:
+        os.fsync(self.number)
+
+    def truncate(self, size: int) -> None:
+        os.ftruncate(self.number, size)
+
+    def change_mode(self, mode: int) -> None:
+        os.fchmod(self.number, mode)
+
+    def path(self) -> bytes:
+        if hasattr(fcntl, "F_GETPATH"):
+            return fcntl.fcntl(self.number, fcntl.F_GETPATH, bytes(1024)).partition(b"\0")[0]
+        return os.readlink(b"/proc/self/fd/%d" % self.number)
+
 
 def kind_of(entry: os.DirEntry[str]) -> int:
     if entry.is_symlink():

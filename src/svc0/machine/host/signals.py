@@ -18,7 +18,7 @@ from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from types import FrameType
 
-from ..world import SignalQueue, failure
+from ..world import Counter, SignalQueue, failure
 from .files import Flag
 
 # A fault of the processor in Python itself must end Python, not be taken for one of the guest's.
@@ -31,6 +31,7 @@ NEVER_CAUGHT = {
     signal.SIGILL,
 }
 CAUGHT = frozenset(int(number) for number in signal.valid_signals() - NEVER_CAUGHT)
+HARMLESS = {signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH}
 
 
 def caught(_number: int, _frame: FrameType | None) -> None:
@@ -48,6 +49,7 @@ class Signals:
         }
         self._pending: set[int] = set()
         self._queues: list[Queue] = []
+        self._tallies: list[Tally] = []
         self._before = {number: signal.getsignal(number) for number in CAUGHT}
         self._waking = False
 
@@ -68,9 +70,9 @@ class Signals:
 
     def block(self, signals: frozenset[int]) -> None:
         """Exactly these; one that has come and is not among them is delivered."""
-        if signals & CAUGHT and not self._waking:
-            signal.set_wakeup_fd(self.wakeup.writer, warn_on_full_buffer=False)
-            self._waking = True
+        if signals & CAUGHT:
+            self._wake()
+        self.collect()
         changed = (signals ^ self.blocked) & CAUGHT
         self.blocked = signals
         for number in changed:
@@ -84,8 +86,23 @@ class Signals:
 
     def ignore(self, number: int, ignored: bool) -> None:
         (self.ignored.add if ignored else self.ignored.discard)(number)
-        if number in CAUGHT:
-            self._dispose(number)
+        self._dispose(number)
+
+    def tally(self, number: int) -> Tally:
+        self._wake()
+        made = Tally(self, number)
+        self._tallies.append(made)
+        self._dispose(number)
+        return made
+
+    def drop(self, tally: Tally) -> None:
+        self._tallies.remove(tally)
+        self._dispose(tally.signal)
+
+    @property
+    def pending(self) -> frozenset[int]:
+        self.collect()
+        return frozenset(self._pending & self.blocked)
 
     def queue(self, signals: frozenset[int], *, blocking: bool) -> Queue:
         made = Queue(self, signals, blocking=blocking)
@@ -100,7 +117,8 @@ class Signals:
         """Take what the interpreter's handler has written."""
         try:
             while arrived := os.read(self.wakeup.number, 256):
-                self._pending.update(arrived)
+                for number in arrived:
+                    self._arrived(number)
         except BlockingIOError:
             pass
         self._show()
@@ -129,12 +147,27 @@ class Signals:
         """In the new process, nothing has come yet."""
         self._pending.clear()
         self.wakeup.renew()
-        for queue in self._queues:
-            queue.renew()
+        for flag in *self._queues, *self._tallies:
+            flag.renew()
         self._show()
 
+    def _wake(self) -> None:
+        if not self._waking:
+            signal.set_wakeup_fd(self.wakeup.writer, warn_on_full_buffer=False)
+            self._waking = True
+
+    def _arrived(self, number: int) -> None:
+        counted = [tally for tally in self._tallies if tally.signal == number]
+        for tally in counted:
+            tally.add()
+        if number in self.blocked or not counted:
+            self._pending.add(number)
+
     def _dispose(self, number: int) -> None:
-        if number in self.blocked:
+        if number not in CAUGHT:
+            return
+        counted = any(tally.signal == number for tally in self._tallies)
+        if number in self.blocked or (counted and (number in self.ignored | HARMLESS)):
             signal.signal(number, caught)
         elif number in self.ignored:
             signal.signal(number, signal.SIG_IGN)
@@ -172,4 +205,26 @@ class Queue(Flag, SignalQueue):
 
     def close(self) -> None:
         self._signals.forget(self)
+        super().close()
+
+
+class Tally(Flag, Counter):
+    """How often one signal has come.  One that would kill is not counted: who would be told?"""
+
+    def __init__(self, signals: Signals, number: int) -> None:
+        super().__init__()
+        self._signals, self.signal, self._count = signals, number, 0
+
+    def add(self) -> None:
+        self._count += 1
+        self.show(True)
+
+    def take(self) -> int:
+        self._signals.collect()
+        count, self._count = self._count, 0
+        self.show(False)
+        return count
+
+    def close(self) -> None:
+        self._signals.drop(self)
         super().close()

@@ -14,9 +14,23 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
-from ..world import Ended, Events, File, SignalQueue, Socket, Status, Timer, World, failure
+from ..world import (
+    Counter,
+    End,
+    Ended,
+    Events,
+    File,
+    SignalQueue,
+    Socket,
+    Status,
+    Timer,
+    World,
+    failure,
+)
 from .events import SECOND, HostEvents, HostTimer, Waiting, number_of, poll
 from .files import HostFile, status_of
+from .names import open_below, rename_exclusively
+from .processes import HostEnd
 from .signals import Signals
 from .sockets import HostSocket
 
@@ -45,6 +59,11 @@ class HostWorld(World):
     def open(self, directory: File | None, path: bytes, flags: int, mode: int) -> File:
         return HostFile(os.open(path, flags, mode, dir_fd=place(directory)))
 
+    def open_below(
+        self, directory: File | None, path: bytes, flags: int, mode: int, *, links: bool, out: bool
+    ) -> File:
+        return HostFile(open_below(place(directory), path, flags, mode, links=links, out=out))
+
     def status(self, directory: File | None, path: bytes, *, follow: bool) -> Status:
         return status_of(os.stat(path, dir_fd=place(directory), follow_symlinks=follow))
 
@@ -64,6 +83,18 @@ class HostWorld(World):
 
     def unlink(self, directory: File | None, path: bytes, *, is_directory: bool) -> None:
         (os.rmdir if is_directory else os.unlink)(path, dir_fd=place(directory))
+
+    def make_directory(self, directory: File | None, path: bytes, mode: int) -> None:
+        os.mkdir(path, mode, dir_fd=place(directory))
+
+    def rename(
+        self, old: tuple[File | None, bytes], new: tuple[File | None, bytes], *, exclusive: bool
+    ) -> None:
+        start, end = place(old[0]), place(new[0])
+        if exclusive:
+            rename_exclusively(start, old[1], end, new[1])
+        else:
+            os.rename(old[1], new[1], src_dir_fd=start, dst_dir_fd=end)
 
     def umask(self, mask: int) -> int:
         return os.umask(mask)
@@ -115,6 +146,15 @@ class HostWorld(World):
             raise failure(errno.ENOSYS)
         return HostFile(os.eventfd(initial, flags))
 
+    def twin(self, file: File) -> File:
+        return HostFile(os.dup(number_of(file)))
+
+    def count_signal(self, signal: int) -> Counter:
+        return self._signals.tally(signal)
+
+    def end_of(self, process: int) -> End:
+        return HostEnd(process)
+
     def poll(self, files: Sequence[tuple[File, int]], timeout: int | None) -> list[int]:
         numbers = [(number_of(file), states) for file, states in files]
         return poll(self._waiting, numbers, timeout)
@@ -124,6 +164,10 @@ class HostWorld(World):
     @property
     def blocked(self) -> frozenset[int]:
         return self._signals.blocked
+
+    @property
+    def pending(self) -> frozenset[int]:
+        return self._signals.pending
 
     def block(self, signals: frozenset[int]) -> None:
         self._signals.block(signals)
