@@ -12,8 +12,14 @@ from svc0.kernel.calls import CALLS
 from svc0.kernel.constants import (
     EPOLL_CTL_MOD,
     EPOLLIN,
+    EPOLLOUT,
+    EV_ADD,
+    EV_DELETE,
+    EVFILT_READ,
+    EVFILT_WRITE,
     MSG_MORE,
     MSG_NOSIGNAL,
+    O_NOFOLLOW_ANY,
     RESOLVE_BENEATH,
     RESOLVE_NO_SYMLINKS,
     S_IFDIR,
@@ -21,18 +27,19 @@ from svc0.kernel.constants import (
     SHUT_WR,
 )
 from svc0.kernel.errors import Errno
-from svc0.kernel.structs import EpollEvent, OpenHow, Stat
+from svc0.kernel.structs import EpollEvent, Kevent, OpenHow, Stat
 from svc0.machine.call import Caller
-from tests.model.site import Directory, Entry, File, Link
+from tests.model.site import Directory, Entry, Fifo, File, Link
 
-EPOLL, ROOT, SOCKET, STDOUT = 3, 4, 7, 1
+POLLER, ROOT, SOCKET, STDOUT = 3, 4, 7, 1
 S_IFIFO = 0o010000
 
 
 class Kernel:
     """Each call goes to the method of its name, with the machine and the call's arguments.
 
-    What it returns is the result.  Every register that a call may lose is lost.
+    What it returns is the result; two are those of a call that has two.  Every register that a
+    call may lose is lost.
     """
 
     def __init__(self) -> None:
@@ -40,7 +47,7 @@ class Kernel:
         """The calls that were made, in order."""
 
     def __call__(self, machine: Caller) -> None:
-        call = CALLS[machine[XS[8]]]
+        call = CALLS[machine.program.platform][machine.number]
         arguments: list[int] = []
         for register in call.parameters.values():
             assert isinstance(register, W | X)
@@ -50,11 +57,11 @@ class Kernel:
         result = getattr(self, call.name)(machine, *arguments)
         for lost in (1, 8, 16):
             machine[XS[lost]] = random.getrandbits(64)
-        machine[XS[0]] = result
+        machine.answer(*(result if isinstance(result, tuple) else (result,)))
 
 
 class Client(Kernel):
-    """The kernel as one connection sees it: a client's bytes, a site, and an epoll.
+    """The kernel as one connection sees it: a client's bytes, a site, and a poller.
 
     ``pieces`` is what reads find: bytes, empty ones at the end of input, or -errno; nothing is
     EAGAIN.  ``takes`` is what writes to the socket do: how many bytes are taken at most, or -errno;
@@ -72,7 +79,8 @@ class Client(Kernel):
         self.pieces, self.takes = deque(pieces), deque(takes)
         self.sent, self.log = bytearray(), bytearray()
         self.open: dict[int, Entry] = {}
-        self.events = EPOLLIN
+        self.waits = "input"
+        """What the poller is asked to tell of: "input" or "output"."""
         self.shut = False
         self.more = False
         """The last bytes were sent with the word that more will follow."""
@@ -109,26 +117,47 @@ class Client(Kernel):
         self, machine: Caller, socket: int, data: int, size: int, flags: int, *nobody: int
     ) -> int:
         assert (socket, nobody) == (SOCKET, (0, 0))
-        assert flags & ~MSG_MORE == MSG_NOSIGNAL, "a client that is gone must not kill the worker"
+        more = MSG_MORE if machine.program.platform == "linux" else 0
+        assert flags & ~more == MSG_NOSIGNAL, "a client that is gone must not kill the worker"
         content = machine.read(data, size)
         taken = self.take(size)
         self.sent += content[: max(taken, 0)]
-        self.more = bool(flags & MSG_MORE)
+        self.more = bool(flags & more)
         return taken
 
     def sendfile(self, machine: Caller, out: int, file: int, offset: int, count: int) -> int:
+        start = int.from_bytes(machine.read(offset, 8), "little")
+        taken = self.send_part(out, file, start, count)
+        if taken > 0:
+            machine.write(offset, (start + taken).to_bytes(8, "little"))
+        return taken
+
+    def sendfile_counted(
+        self, machine: Caller, file: int, out: int, offset: int, count: int, *nothing: int
+    ) -> int:
+        """Darwin's: a part is told in memory, with an error besides; 0 bytes were all there are."""
+        assert nothing == (0, 0)
+        wanted = int.from_bytes(machine.read(count, 8), "little")
+        assert wanted > 0, "none means all of the file"
+        taken = self.send_part(out, file, offset, wanted)
+        machine.write(count, max(taken, 0).to_bytes(8, "little"))
+        if taken < 0:
+            return taken
+        return -Errno.EAGAIN if 0 < taken < self.wanted else 0
+
+    def send_part(self, out: int, file: int, start: int, count: int) -> int:
+        """How many bytes of a file the client takes, 0 at its end, or -errno."""
         assert out == SOCKET
         entry = self.open[file]
         assert isinstance(entry, File)
-        start = int.from_bytes(machine.read(offset, 8), "little")
         content = entry.content[start : start + count]
+        self.wanted = len(content)
         if not content:
             return 0
         taken = self.take(len(content))
         if taken > 0:
             self.sent += content[:taken]
             self.more = False
-            machine.write(offset, (start + taken).to_bytes(8, "little"))
         return taken
 
     def openat2(self, machine: Caller, directory: int, path: int, how: int, size: int) -> int:
@@ -136,8 +165,18 @@ class Client(Kernel):
         resolve = int.from_bytes(machine.read(how + OpenHow.resolve, 8), "little")
         assert resolve & RESOLVE_BENEATH
         assert resolve & RESOLVE_NO_SYMLINKS
-        found = self.look_up(text(machine, path))
-        if isinstance(found, int):
+        return self.open_path(text(machine, path))
+
+    def openat(self, machine: Caller, directory: int, path: int, flags: int, mode: int) -> int:
+        """Where this is the call for paths, it is told to follow no link in any of them."""
+        assert (directory, mode) == (ROOT, 0)
+        assert flags & O_NOFOLLOW_ANY
+        return self.open_path(text(machine, path))
+
+    def open_path(self, path: bytes) -> int:
+        """A descriptor for what a path names, or -errno."""
+        found = self.look_up(path)
+        if not isinstance(found, Directory | File | Link | Fifo):
             return found
         number = max(self.open, default=100) + 1
         self.open[number] = found
@@ -198,16 +237,46 @@ class Client(Kernel):
     def epoll_ctl(
         self, machine: Caller, epoll: int, operation: int, socket: int, event: int
     ) -> int:
-        assert (epoll, operation, socket) == (EPOLL, EPOLL_CTL_MOD, SOCKET)
+        assert (epoll, operation, socket) == (POLLER, EPOLL_CTL_MOD, SOCKET)
         events = int.from_bytes(machine.read(event + EpollEvent.events, 4), "little")
-        assert events != self.events, "these events are asked for already"
-        self.events = events
+        self.wait_for({EPOLLIN: "input", EPOLLOUT: "output"}[events])
+        self.told(int.from_bytes(machine.read(event + EpollEvent.data, 8), "little"))
         return 0
+
+    def kevent(
+        self, machine: Caller, queue: int, changes: int, count: int, events: int, *wait: int
+    ) -> int:
+        """One kind of event is waited for no more, and another one instead."""
+        assert (queue, count, events, wait) == (POLLER, 2, 0, (0, 0))
+        drop, add = (kevent(machine, changes + at * Kevent.size) for at in range(2))
+        kinds = {EVFILT_READ % 2**16: "input", EVFILT_WRITE % 2**16: "output"}
+        assert (drop["ident"], drop["flags"]) == (SOCKET, EV_DELETE)
+        assert kinds[drop["filter"]] == self.waits, "only what is waited for can be deleted"
+        assert (add["ident"], add["flags"]) == (SOCKET, EV_ADD)
+        self.wait_for(kinds[add["filter"]])
+        self.told(add["udata"])
+        return 0
+
+    def wait_for(self, what: str) -> None:
+        assert what != self.waits, "these events are asked for already"
+        self.waits = what
+
+    def told(self, connection: int) -> None:
+        """What the events that were asked for shall carry."""
 
     def write(self, machine: Caller, file: int, data: int, size: int) -> int:
         assert file == STDOUT
         self.log += machine.read(data, size)
         return size
+
+
+def kevent(machine: Caller, address: int) -> dict[str, int]:
+    """The fields of a struct kevent in memory, unsigned."""
+    content = machine.read(address, Kevent.size)
+    return {
+        name: int.from_bytes(content[field : field + field.width], "little")
+        for name, field in Kevent.fields.items()
+    }
 
 
 def text(machine: Caller, address: int) -> bytes:

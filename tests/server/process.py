@@ -25,5 +25,5 @@ class Process(Kernel):
         self.said.append((file, machine.read(data, size)))
         return size
 
-    def exit_group(self, machine: Caller, status: int) -> int:
+    def exit(self, machine: Caller, status: int) -> int:
         raise Ended(status)

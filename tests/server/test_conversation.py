@@ -38,7 +38,7 @@ from tests.clients.sites import LARGE, NOON, SECOND, SITE
 from tests.model.conditions import format_date
 from tests.model.conversation import REQUESTS_MOST, End, converse
 from tests.model.site import Directory, File
-from tests.server.kernel import EPOLL, ROOT, SOCKET, Client
+from tests.server.kernel import POLLER, ROOT, SOCKET, Client
 from tests.server.memory import Memory
 
 NOW = NOON // SECOND + 1000
@@ -83,7 +83,7 @@ class Server:
         self.connection = Memory(machine, Connection)
         self.buffers = Memory(machine, Buffer)
         for field, value in {
-            Workspace.epoll: EPOLL,
+            Workspace.poller: POLLER,
             Workspace.root: ROOT,
             Workspace.now: NOW,
             Workspace.ticks: 1000,

@@ -30,7 +30,7 @@ from tests.model import respond
 from tests.model.conditions import format_date
 from tests.model.conversation import REQUESTS_MOST, End, converse
 from tests.model.site import File
-from tests.server.kernel import EPOLL, ROOT, SOCKET, Client
+from tests.server.kernel import POLLER, ROOT, SOCKET, Client
 from tests.server.memory import Input, Memory
 from tests.server.test_conversation import GET, GET_LARGE, NOW, SECONDS, clients, takes
 
@@ -65,7 +65,7 @@ class Held:
         self.connection = Memory(machine, Connection)
         self.buffer = Input(machine, data)
         for field, value in {
-            Workspace.epoll: EPOLL,
+            Workspace.poller: POLLER,
             Workspace.root: ROOT,
             Workspace.now: NOW,
             Workspace.ticks: TICKS,

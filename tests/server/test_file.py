@@ -63,7 +63,7 @@ def opened(tree: Tree, path: bytes, how: int, *, walk: bool) -> Entry | int:
     with caller(open_beneath) as machine:
         worker = Memory(machine, Workspace)
         worker[Workspace.root] = ROOT
-        worker[Workspace.no_openat2] = walk
+        worker[Workspace.no_confinement] = walk
         at = machine.place(path + b"\0", writable=walk)
         file = machine.call(at, how, int(worker), kernel=tree)
         assert machine.read(at, len(path)) == path, "it is put right again"
@@ -147,9 +147,9 @@ def test_find_openat2(error: int, missing: int, before: int) -> None:
     with caller(find_openat2) as machine:
         worker = Memory(machine, Workspace)
         worker[Workspace.root] = ROOT
-        worker[Workspace.no_openat2] = before
+        worker[Workspace.no_confinement] = before
         machine.call(int(worker), kernel=tree)
-        assert worker[Workspace.no_openat2] == missing
+        assert worker[Workspace.no_confinement] == missing
     assert not tree.open
     assert set(tree.names) <= {"openat2", "close"}
 

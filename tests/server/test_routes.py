@@ -81,7 +81,7 @@ class Asking:
         self.worker[Workspace.now] = NOW
         self.worker[Workspace.date] = format_date(NOW)
         self.worker[Workspace.root] = ROOT
-        self.worker[Workspace.no_openat2] = walk
+        self.worker[Workspace.no_confinement] = walk
         self.connection = Memory(machine, Connection)
         self.connection[Connection.buffer] = int(self.buffer)
         assert machine.call(int(self.connection), int(self.worker), kernel=tree) == 0

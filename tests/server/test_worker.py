@@ -41,7 +41,7 @@ from tests.model.respond import error
 from tests.server.memory import Memory
 from tests.server.process import Ended, Process
 
-EPOLL, LISTENER, TIMER, SIGNALS, ROOT = 10, 11, 12, 13, 14
+POLLER, LISTENER, TIMER, SIGNALS, ROOT = 10, 11, 12, 13, 14
 SLOTS, TICKS = 4, 1000
 SECONDS = {"idle_seconds": 60, "stop_seconds": 10}
 NOW = 1_700_000_000
@@ -60,7 +60,7 @@ class World(Process):
         self.readable: dict[int, bytes] = {}
         self.events: list[tuple[int, int]] = []
         self.timeouts: list[int] = []
-        self.opened = EPOLL - 1
+        self.opened = POLLER - 1
 
     def fails(self) -> int:
         return -self.trouble.get(self.names[-1], 0)
@@ -91,7 +91,7 @@ class World(Process):
         return self.make()
 
     def epoll_ctl(self, machine: Caller, epoll: int, operation: int, file: int, event: int) -> int:
-        assert epoll == EPOLL
+        assert epoll == POLLER
         if failure := self.fails():
             return failure
         if operation == EPOLL_CTL_DEL:
@@ -108,7 +108,7 @@ class World(Process):
     def epoll_pwait(
         self, machine: Caller, epoll: int, events: int, most: int, timeout: int, *mask: int
     ) -> int:
-        assert (epoll, most, mask[0]) == (EPOLL, EVENTS_MAX, 0)
+        assert (epoll, most, mask[0]) == (POLLER, EVENTS_MAX, 0)
         self.timeouts.append(timeout - (timeout >> 31 << 32))
         for number, (what, data) in enumerate(self.events):
             event = what.to_bytes(8, "little") + data.to_bytes(8, "little")
@@ -135,7 +135,7 @@ class World(Process):
 
     def close(self, machine: Caller, file: int) -> int:
         assert file not in self.closed
-        assert file not in (EPOLL, LISTENER, TIMER, SIGNALS, ROOT)
+        assert file not in (POLLER, LISTENER, TIMER, SIGNALS, ROOT)
         self.closed.append(file)
         self.watched.pop(file, None)
         return 0
@@ -170,7 +170,7 @@ class Working:
         self.table = machine.place(bytearray(SLOTS * sizeof(Connection)))
         self.buffer = machine.place(bytearray(2 * sizeof(Buffer)))
         for field, value in {
-            Workspace.epoll: EPOLL,
+            Workspace.poller: POLLER,
             Workspace.listener: LISTENER,
             Workspace.timer: TIMER,
             Workspace.signals: SIGNALS,
@@ -217,13 +217,13 @@ def working(routine: Routine) -> Generator[Working]:
 def test_open_descriptors() -> None:
     world = World()
     with working(under_test.open_descriptors) as at:
-        for field in (Workspace.epoll, Workspace.timer, Workspace.signals):
+        for field in (Workspace.poller, Workspace.timer, Workspace.signals):
             at.worker[field] = 0
         assert at.call(kernel=world) == 0
         found = [
-            at.worker[field] for field in (Workspace.epoll, Workspace.timer, Workspace.signals)
+            at.worker[field] for field in (Workspace.poller, Workspace.timer, Workspace.signals)
         ]
-    assert found == [EPOLL, TIMER, SIGNALS]
+    assert found == [POLLER, TIMER, SIGNALS]
     assert world.watched == {
         LISTENER: (EPOLLIN, Own.LISTENER),
         TIMER: (EPOLLIN, Own.TIMER),
@@ -592,7 +592,7 @@ def live(life: Life) -> int:
         worker = Memory(machine, Workspace)
         with pytest.raises(Ended) as ended:
             machine.call(LISTENER, ROOT, int(worker), kernel=life)
-        assert worker[Workspace.no_openat2] == 1
+        assert worker[Workspace.no_confinement] == 1
     return ended.value.status
 
 

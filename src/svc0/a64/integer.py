@@ -14,6 +14,7 @@ from typing import Any, TypeVar, overload
 from . import parts
 from .encoding import bitmask_fields
 from .errors import EncodingError
+from .listing import listing
 from .mnemonic import Form, Mnemonic, sizes
 from .operands import (
     Bitmask,
@@ -32,6 +33,7 @@ from .operands import (
     Stacked,
     When,
 )
+from .platforms import settled
 from .registers import SP, WZR, ZR, B, D, H, Lane, S, Vector, W, X, wzr, xzr
 from .vectors import (
     B_ONLY,
@@ -395,7 +397,7 @@ class Move(Mnemonic):
         if isinstance(n, int):
             if not isinstance(d, X | W):
                 raise EncodingError(f"mov {d}, #{n}: a number goes to x0 to x30 or w0 to w30")
-            return move_number(d, n)
+            return move_number(d, settled(n, listing().platform))
         self.write(d, n)
 
 

@@ -174,6 +174,8 @@ def combined(values: dict[Platform, int]) -> int:
 def either(*, linux: int | None = None, macos: int | None = None) -> int:
     """A number by platform; the same on all is a plain one.  It may be missing on some.
 
+    What it is made of may be such numbers too: ``either(linux=O_PATH, macos=O_SEARCH)``.
+
     >>> flags = either(linux=0x800, macos=4) | 1
     >>> flags
     either(linux=0x801, macos=0x5)
@@ -183,9 +185,9 @@ def either(*, linux: int | None = None, macos: int | None = None) -> int:
     """
     values: dict[Platform, int] = {}
     if linux is not None:
-        values["linux"] = linux
+        values["linux"] = settled(linux, "linux")
     if macos is not None:
-        values["macos"] = macos
+        values["macos"] = settled(macos, "macos")
     return combined(values)
 
 

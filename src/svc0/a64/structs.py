@@ -29,6 +29,7 @@ __all__ = [
     "at",
     "bit",
     "flags",
+    "i16",
     "i32",
     "i64",
     "sizeof",
@@ -102,6 +103,10 @@ class u32(Field):
 
 class u64(Field):
     width = 8
+
+
+class i16(Field):
+    width = 2
 
 
 class i32(Field):
@@ -193,36 +198,34 @@ class Struct(Field):
         kinds = inspect.get_annotations(
             cls, globals=outside.f_globals, locals=outside.f_locals, eval_str=True
         )
-        cls.fields, end, alignment = {}, 0, 1
+        cls.fields, alignment = {}, 1
         for name, kind in kinds.items():
             reserved = ("size", "alignment", "fields", "exact", "offset", "on")
             assert name not in reserved, f"{name} is a name of every struct"
-            placing: Placing = cls.__dict__.get(name, Placing())
-            field = cls._lay(name, kind, placing, end)
+            field = cls._lay(name, kind, cls.__dict__.get(name, Placing()))
             cls.fields[name] = field
             setattr(cls, name, field)
-            end = field.offset + field.size
             alignment = max(alignment, kind.alignment if issubclass(kind, Struct) else kind.width)
-        sizes = [largest(size), *(settled(end, name) for name in PLATFORMS)]
-        assert not size or sizes[0] == max(sizes), (
-            f"{cls.__name__} takes {end} bytes, more than {size}"
-        )
-        cls.size = -(-max(sizes) // alignment) * alignment
-        cls.alignment, cls.exact = alignment, size or cls.size
+        end, room = cls._end(), largest(size)
+        assert not room or room >= end, f"{cls.__name__} takes {end} bytes, more than {room}"
+        cls.size = room or -(-end // alignment) * alignment
+        cls.alignment, cls.exact = alignment, size if room else cls.size
 
     @classmethod
-    def _lay(cls, name: str, kind: type[Any], placing: Placing, end: int) -> Field:
-        """Put one field at its offset, at or after the end of the one before."""
+    def _end(cls) -> int:
+        """How far the fields that have been laid reach, on the platform where they reach most."""
+        return max((largest(field.offset + field.size) for field in cls.fields.values()), default=0)
+
+    @classmethod
+    def _lay(cls, name: str, kind: type[Any], placing: Placing) -> Field:
+        """Put one field at its offset, or behind those before."""
         of_ours = isinstance(kind, type) and issubclass(kind, Field)  # pyright: ignore[reportUnnecessaryIsInstance]
-        assert of_ours, f"{cls.__name__}.{name}: u8 to u64, i32, i64 or a Struct fits, not {kind}"
+        assert of_ours, f"{cls.__name__}.{name}: u8 to u64, i16 to i64 or a Struct fits, not {kind}"
         assert placing.count > 0, f"{cls.__name__}.{name}: an array of {placing.count} is nothing"
         nested = issubclass(kind, Struct)
         width = kind.size if nested else kind.width
         unit = kind.alignment if nested else width
-        offset = -(-largest(end) // unit) * unit if placing.offset is None else placing.offset
-        for where in PLATFORMS:
-            overlap = settled(offset, where) < settled(end, where)
-            assert not overlap, f"{cls.__name__}.{name} overlaps the field before it"
+        offset = -(-cls._end() // unit) * unit if placing.offset is None else placing.offset
         field: Field = placed(kind, offset)
         field.name, field.count = f"{cls.__name__}.{name}", placing.count
         field.size, field.values = width * placing.count, placing.values
@@ -232,7 +235,18 @@ class Struct(Field):
         if placing.values:
             most = max((flag.value for flag in placing.values), default=0)
             assert most < 1 << 8 * width, f"{field.name} has no room for {placing.values.__name__}"
+        for other in cls.fields.values():
+            assert apart_everywhere(field, other), f"{field.name} overlaps {other.name}"
         return field
+
+
+def apart_everywhere(one: Field, other: Field) -> bool:
+    """Whether two fields of a struct share no byte on any platform."""
+    return all(
+        settled(one.offset + one.size, name) <= settled(other.offset, name)
+        or settled(other.offset + other.size, name) <= settled(one.offset, name)
+        for name in PLATFORMS
+    )
 
 
 def largest(number: int) -> int:

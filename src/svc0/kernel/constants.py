@@ -1,86 +1,102 @@
-"""Constants: flags and options of Linux's calls on arm64.
+"""Constants: flags and options of the kernels' calls on arm64.
 
-Sources: include/uapi/ and arch/arm64/include/uapi/asm/ (O_DIRECTORY, O_NOFOLLOW
-and O_DIRECT differ from x86's), include/linux/socket.h for SOCK_ and MSG_.
+A plain number is the same on Linux and macOS; what differs says so, and what only one of them has
+cannot be used on the other.
+
+Sources: Linux include/uapi/ and arch/arm64/include/uapi/asm/ (O_DIRECTORY, O_NOFOLLOW and O_DIRECT
+differ from x86's), include/linux/socket.h for SOCK_ and MSG_; xnu bsd/sys/, bsd/netinet/.
 """
 
-AT_FDCWD = -100
-AT_EMPTY_PATH = 0x1000
+from svc0.a64 import either
+
+AT_FDCWD = either(linux=-100, macos=-2)
 
 O_RDONLY = 0
-O_NOCTTY = 0x100
-O_NONBLOCK = 0x800
-O_DIRECTORY = 0x4000
-O_NOFOLLOW = 0x8000
-O_CLOEXEC = 0x80000
-O_PATH = 0x200000
+O_NOCTTY = either(linux=0x100, macos=0x2_0000)
+O_NONBLOCK = either(linux=0x800, macos=0x4)
+O_DIRECTORY = either(linux=0x4000, macos=0x10_0000)
+O_NOFOLLOW = either(linux=0x8000, macos=0x100)
+O_CLOEXEC = either(linux=0x8_0000, macos=0x100_0000)
+O_PATH = either(linux=0x20_0000)
+O_SEARCH = either(macos=0x4010_0000)
+O_NOFOLLOW_ANY = either(macos=0x2000_0000)
+O_RESOLVE_BENEATH = either(macos=0x1000)
 
-RESOLVE_NO_MAGICLINKS = 0x02
-RESOLVE_NO_SYMLINKS = 0x04
-RESOLVE_BENEATH = 0x08
+RESOLVE_NO_MAGICLINKS = either(linux=0x02)
+RESOLVE_NO_SYMLINKS = either(linux=0x04)
+RESOLVE_BENEATH = either(linux=0x08)
+
+F_SETFD = either(macos=2)
+F_SETFL = either(macos=4)
+FD_CLOEXEC = either(macos=1)
 
 S_IFMT = 0o170000
 S_IFDIR = 0o040000
 S_IFREG = 0o100000
 
 AF_INET = 2
-AF_INET6 = 10
+AF_INET6 = either(linux=10, macos=30)
 SOCK_STREAM = 1
-SOCK_NONBLOCK = 0x800
-SOCK_CLOEXEC = 0x80000
-SOL_SOCKET = 1
-SO_REUSEADDR = 2
-SO_REUSEPORT = 15
+SOCK_NONBLOCK = either(linux=0x800)
+SOCK_CLOEXEC = either(linux=0x8_0000)
+SOL_SOCKET = either(linux=1, macos=0xFFFF)
+SO_REUSEADDR = either(linux=2, macos=4)
+SO_REUSEPORT = either(linux=15, macos=0x200)
 IPPROTO_TCP = 6
 TCP_NODELAY = 1
-TCP_NOTSENT_LOWAT = 25
+TCP_NOTSENT_LOWAT = either(linux=25, macos=0x201)
 SHUT_RD = 0
 SHUT_WR = 1
-MSG_DONTWAIT = 0x40
-MSG_NOSIGNAL = 0x4000
-MSG_MORE = 0x8000
+MSG_NOSIGNAL = either(linux=0x4000, macos=0x8_0000)
+MSG_MORE = either(linux=0x8000)
 
-EPOLL_CLOEXEC = 0x80000
-EPOLL_CTL_ADD = 1
-EPOLL_CTL_DEL = 2
-EPOLL_CTL_MOD = 3
-EPOLLIN = 0x001
-EPOLLOUT = 0x004
-EPOLLERR = 0x008
-EPOLLHUP = 0x010
-EPOLLRDHUP = 0x2000
+EPOLL_CLOEXEC = either(linux=0x8_0000)
+EPOLL_CTL_ADD = either(linux=1)
+EPOLL_CTL_DEL = either(linux=2)
+EPOLL_CTL_MOD = either(linux=3)
+EPOLLIN = either(linux=0x001)
+EPOLLOUT = either(linux=0x004)
 
-CLOCK_REALTIME = 0
-CLOCK_MONOTONIC = 1
-TFD_NONBLOCK = 0x800
-TFD_CLOEXEC = 0x80000
-SFD_NONBLOCK = 0x800
-SFD_CLOEXEC = 0x80000
+EVFILT_READ = either(macos=-1)
+EVFILT_WRITE = either(macos=-2)
+EVFILT_PROC = either(macos=-5)
+EVFILT_SIGNAL = either(macos=-6)
+EVFILT_TIMER = either(macos=-7)
+EV_ADD = either(macos=0x1)
+EV_DELETE = either(macos=0x2)
+EV_RECEIPT = either(macos=0x40)
+EV_ERROR = either(macos=0x4000)
+NOTE_EXIT = either(macos=0x8000_0000)
+NOTE_SECONDS = either(macos=0x1)
+
+CLOCK_REALTIME = either(linux=0)
+CLOCK_MONOTONIC = either(linux=1)
+TFD_NONBLOCK = either(linux=0x800)
+TFD_CLOEXEC = either(linux=0x8_0000)
+SFD_NONBLOCK = either(linux=0x800)
+SFD_CLOEXEC = either(linux=0x8_0000)
 
 SIGHUP = 1
 SIGINT = 2
 SIGQUIT = 3
 SIGKILL = 9
-SIGUSR1 = 10
 SIGPIPE = 13
 SIGTERM = 15
-SIGCHLD = 17
-SIG_BLOCK = 0
-SIG_UNBLOCK = 1
-SIG_SETMASK = 2
-SIG_DFL = 0
+SIGCHLD = either(linux=17, macos=20)
+SIG_BLOCK = either(linux=0, macos=1)
 SIG_IGN = 1
-SIGSET_SIZE = 8
+SIGSET_SIZE = either(linux=8, macos=4)
 
 PROT_READ = 1
 PROT_WRITE = 2
 PROT_NONE = 0
 MAP_PRIVATE = 0x02
-MAP_ANONYMOUS = 0x20
-MAP_NORESERVE = 0x4000
+MAP_ANONYMOUS = either(linux=0x20, macos=0x1000)
+MAP_NORESERVE = either(linux=0x4000, macos=0x40)
 
-RLIMIT_NOFILE = 7
+RLIMIT_NOFILE = either(linux=7, macos=8)
+OPEN_MAX = either(macos=10240)
 WNOHANG = 1
-PR_SET_PDEATHSIG = 1
-PR_SET_NAME = 15
-PR_SET_NO_NEW_PRIVS = 38
+PR_SET_PDEATHSIG = either(linux=1)
+CTL_HW = either(macos=6)
+HW_NCPU = either(macos=3)

@@ -1,9 +1,12 @@
-"""Structs: what Linux on arm64 reads and writes in our memory.
+"""Structs: what the kernels of Linux and macOS on arm64 read and write in our memory.
 
-Sources: include/uapi/ as compiled for arm64; offsets in bytes.
+A field lies where each of them has it; a struct that only one of them has says so.
+
+Sources: Linux include/uapi/ as compiled for arm64; xnu bsd/sys/ as the SDK's headers have it.
+Offsets in bytes.
 """
 
-from svc0.a64 import Struct, array, at, i64, u8, u16, u32, u64
+from svc0.a64 import Struct, array, at, either, i16, i32, i64, u8, u16, u32, u64
 
 
 class Timespec(Struct):
@@ -13,24 +16,31 @@ class Timespec(Struct):
     nanoseconds: i64
 
 
+class Timeval(Struct, size=16):
+    """struct timeval of Darwin: seconds and microseconds."""
+
+    seconds: i64
+    microseconds: i32
+
+
 class Itimerspec(Struct):
-    """struct itimerspec: a timer's period, and when it goes off first."""
+    """struct itimerspec of Linux: a timer's period, and when it goes off first."""
 
     interval: Timespec
     value: Timespec
 
 
-class Stat(Struct, size=128):
-    """struct stat, the part that is read here."""
+class Stat(Struct, size=either(linux=128, macos=144)):
+    """struct stat, the part that is read here.  Linux's mode has 32 bits, the upper half zero."""
 
+    mode: u16 = at(either(linux=16, macos=4))
     inode: u64 = at(8)
-    mode: u32 = at(16)
-    file_size: i64 = at(48)
-    modified: Timespec = at(88)
+    file_size: i64 = at(either(linux=48, macos=96))
+    modified: Timespec = at(either(linux=88, macos=48))
 
 
 class OpenHow(Struct):
-    """struct open_how, for openat2."""
+    """struct open_how of Linux, for openat2."""
 
     flags: u64
     mode: u64
@@ -38,44 +48,56 @@ class OpenHow(Struct):
 
 
 class EpollEvent(Struct):
-    """struct epoll_event: not packed on arm64."""
+    """struct epoll_event of Linux: not packed on arm64."""
 
     events: u32
     data: u64
 
 
+class Kevent(Struct):
+    """struct kevent of Darwin: one thing to wait for, or one that has happened."""
+
+    ident: u64
+    filter: i16
+    flags: u16
+    fflags: u32
+    data: i64
+    udata: u64
+
+
 class SignalInfo(Struct, size=128):
-    """struct signalfd_siginfo, the part that is read here."""
+    """struct signalfd_siginfo of Linux, the part that is read here."""
 
     number: u32 = at(0)
 
 
-class SignalAction(Struct):
-    """The kernel's struct sigaction."""
+class SignalAction(Struct, size=either(linux=32, macos=24)):
+    """What sigaction takes: Linux's struct sigaction, Darwin's struct __sigaction."""
 
-    handler: u64
-    flags: u64
-    restorer: u64
-    mask: u64
+    handler: u64 = at(0)
 
 
 class SocketAddress(Struct):
-    """Room for a sockaddr_in or a sockaddr_in6; port and addresses are big-endian."""
+    """Room for a sockaddr_in or a sockaddr_in6; port and addresses are big-endian.
 
-    family: u16
-    port: u16
+    Linux's family has 16 bits, of which the upper 8 are zero; where those are, Darwin's is, and
+    before it a length that nobody reads.
+    """
+
+    family: u8 = at(either(linux=0, macos=1))
+    port: u16 = at(2)
     ipv4: u32
     ipv6: u8 = array(16)
     scope: u32
 
 
 class Rlimit(Struct):
-    """struct rlimit64."""
+    """struct rlimit, which Linux calls rlimit64."""
 
     current: u64
     maximum: u64
 
 
-assert Stat.size == 128
 assert SocketAddress.size == 28
 assert EpollEvent.size == 16
+assert Kevent.size == 32

@@ -184,7 +184,7 @@ def write_address(out: x0, sockaddr: x1) -> x0:
     """
     family = x9
     ipv4, ipv6 = label(), label()
-    ldrh(family.w, [sockaddr, SocketAddress.family])
+    ldrb(family.w, [sockaddr, SocketAddress.family])
     cmp(family.w, AF_INET)
     b.eq(ipv4)
     cmp(family.w, AF_INET6)
@@ -435,7 +435,7 @@ def parse_address(text: x0, length: x1, out: x2) -> x0:
         b.ne(again)
 
         mov(w9, AF_INET6)
-        strh(w9, [address, SocketAddress.family])
+        strb(w9, [address, SocketAddress.family])
         bl(parse_ipv6)
         tbnz(x0, 63, leave)
         mov(x0, IPV6_SIZE)
@@ -443,7 +443,7 @@ def parse_address(text: x0, length: x1, out: x2) -> x0:
 
         here(ipv4)
         mov(w9, AF_INET)
-        strh(w9, [address, SocketAddress.family])
+        strb(w9, [address, SocketAddress.family])
         add(x2, address, SocketAddress.ipv4)
         bl(parse_ipv4)
         tbnz(x0, 63, leave)

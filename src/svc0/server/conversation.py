@@ -6,15 +6,15 @@ allow, and stops where it has to wait for the client.  It never waits itself.
 
 from svc0.a64 import *
 from svc0.kernel import calls
-from svc0.kernel.constants import EPOLL_CTL_MOD, EPOLLIN, EPOLLOUT, SHUT_WR
+from svc0.kernel.constants import SHUT_WR
 from svc0.kernel.errors import Errno
-from svc0.kernel.structs import EpollEvent
 
 from . import body
 from .connection import Buffer, Connection, State, Then, forget_request
 from .framing import Framing, judge
 from .limits import HEAD_MAX, INPUT_MAX
 from .log import log_access
+from .poller import await_input, await_output
 from .pool import give_buffer, take_buffer
 from .request import Kind, field_value, parse
 from .response import BLOCKED, close_file, refuse, send
@@ -385,8 +385,7 @@ def finish(connection: x27, worker: x28) -> x0:
         strb(wzr, [connection, Connection.then])
         set_state(connection, State.HEAD)
         tbz(then, bit(Then.WRITABLE), watched)
-        mov(w0, EPOLLIN)
-        bl(watch)
+        bl(await_input)
 
         here(watched)
         mov(x0, GO_ON)
@@ -422,8 +421,7 @@ def start_lingering(connection: x27, worker: x28) -> None:
         str_(x9, [connection, Connection.deadline])
         ldrb(w9, [connection, Connection.then])
         tbz(w9, bit(Then.WRITABLE), reading)
-        mov(w0, EPOLLIN)
-        bl(watch)
+        bl(await_input)
 
         here(reading)
     ret()
@@ -466,22 +464,7 @@ def await_client(connection: x27, worker: x28) -> None:
         ldrb(w9, [connection, Connection.then])
         tbnz(w9, bit(Then.WRITABLE), leave)
         add_then(connection, Then.WRITABLE)
-        mov(w0, EPOLLOUT)
-        bl(watch)
-    ret()
-
-
-@routine
-def watch(events: w0, connection: x27, worker: x28) -> None:
-    """Ask the kernel for other events of a connection than before."""
-    with frame(room=EpollEvent.size):
-        mov(x3, sp)
-        str_(events, [x3, EpollEvent.events])
-        str_(connection, [x3, EpollEvent.data])
-        mov(w1, EPOLL_CTL_MOD)
-        ldr(w0, [worker, Workspace.epoll])
-        ldr(w2, [connection, Connection.socket])
-        calls.epoll_ctl()
+        bl(await_output)
     ret()
 
 

@@ -1,9 +1,13 @@
 """Files: finding what a path names below the root, and never anything else.
 
-The kernel itself is asked not to leave the root and to follow no symbolic link
-(openat2, Linux 5.6).  A kernel without that call, or a container that forbids
-it, gets the path walked: one component at a time, each opened with O_NOFOLLOW
-from the one before.
+The kernel itself is asked not to leave the root and to follow no symbolic link.
+
+    Linux    openat2 (5.6) does both.  A kernel without that call, or a container that forbids it,
+             gets the path walked: one component at a time, each opened with O_NOFOLLOW from the
+             one before.
+    macOS    O_NOFOLLOW_ANY refuses links anywhere in a path, so one without ``..`` stays where it
+             is; O_RESOLVE_BENEATH (15.4) makes sure.  Older kernels ignore that one silently, so
+             it is tried first.
 """
 
 from svc0.a64 import *
@@ -13,9 +17,12 @@ from svc0.kernel.constants import (
     O_DIRECTORY,
     O_NOCTTY,
     O_NOFOLLOW,
+    O_NOFOLLOW_ANY,
     O_NONBLOCK,
     O_PATH,
     O_RDONLY,
+    O_RESOLVE_BENEATH,
+    O_SEARCH,
     RESOLVE_BENEATH,
     RESOLVE_NO_MAGICLINKS,
     RESOLVE_NO_SYMLINKS,
@@ -25,11 +32,16 @@ from svc0.kernel.structs import OpenHow
 
 from .workspace import Workspace
 
-OPEN_FLAGS = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_NOFOLLOW
+NO_LINKS = either(linux=O_NOFOLLOW, macos=O_NOFOLLOW_ANY)
+
+OPEN_FLAGS = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | NO_LINKS
 """To read what is there, without waiting for a FIFO or being given a terminal."""
 
-FIND_FLAGS = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
-"""To know that a directory is there, or to go on from it, also if it may not be read."""
+ROOT_FLAGS = either(linux=O_PATH | O_DIRECTORY, macos=O_SEARCH) | O_CLOEXEC
+"""To go on from a directory, also if it may not be read."""
+
+FIND_FLAGS = ROOT_FLAGS | NO_LINKS
+"""To know that a directory is there, or to go on from it."""
 
 RESOLVE = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS
 
@@ -37,10 +49,14 @@ TRIES_MAX = 8
 """How often to ask again when a rename somewhere made the kernel unsure (EAGAIN)."""
 
 HERE = Data(b".\0")
+ABOVE = Data(b"..\0")
+
+
+# --- Linux --------------------------------------------------------------------------
 
 
 @routine
-def open_beneath(path: x0, flags: w1, worker: x28) -> x0:
+def open_on_linux(path: x0, flags: w1, worker: x28) -> x0:
     """Open what a path (ends with NUL, relative, without dots) names below the root.
 
     ``flags`` are OPEN_FLAGS or FIND_FLAGS.  Leaves a descriptor, or -errno.
@@ -54,7 +70,7 @@ def open_beneath(path: x0, flags: w1, worker: x28) -> x0:
     csel(path, x10, path, Condition.eq)
 
     with frame(name, tries, how, room=OpenHow.size) as leave:
-        ldr(w9, [worker, Workspace.no_openat2])
+        ldr(w9, [worker, Workspace.no_confinement])
         cbnz(w9, walk)
         mov(name, path)
         mov(how.w, flags)
@@ -84,7 +100,7 @@ def open_beneath(path: x0, flags: w1, worker: x28) -> x0:
 
 @routine
 def walk_beneath(path: x0, flags: w1, worker: x28) -> x0:
-    """What ``open_beneath`` does, one component at a time.
+    """What ``open_on_linux`` does, one component at a time.
 
     The path must not be empty; it is written to, and put right again.
     """
@@ -152,18 +168,69 @@ def find_openat2(worker: x28) -> None:
     missing = label()
 
     with frame() as leave:
-        str_(wzr, [worker, Workspace.no_openat2])
+        str_(wzr, [worker, Workspace.no_confinement])
         adr(x0, HERE)
         mov(w1, FIND_FLAGS)
-        bl(open_beneath)
+        bl(open_on_linux)
         tbnz(x0, 63, missing)
         calls.close()
         b(leave)
 
         here(missing)
         mov(w9, 1)
-        str_(w9, [worker, Workspace.no_openat2])
+        str_(w9, [worker, Workspace.no_confinement])
     ret()
+
+
+# --- macOS --------------------------------------------------------------------------
+
+
+@routine
+def open_on_macos(path: x0, flags: w1, worker: x28) -> x0:
+    """What ``open_on_linux`` does."""
+    ldrb(w9, [path])
+    adr(x10, HERE)
+    cmp(w9, 0)
+    csel(path, x10, path, Condition.eq)
+    mov(w10, O_RESOLVE_BENEATH)
+    orr(w10, w10, flags)
+    ldr(w9, [worker, Workspace.no_confinement])
+    cmp(w9, 0)
+    csel(w2, w10, flags, Condition.eq)
+    mov(x1, path)
+    ldr(w0, [worker, Workspace.root])
+    mov(w3, 0)
+    calls.openat()
+    ret()
+
+
+@routine
+def find_resolve_beneath(worker: x28) -> None:
+    """Ask once whether this kernel heeds O_RESOLVE_BENEATH, and remember it."""
+    ignored = label()
+
+    with frame() as leave:
+        str_(wzr, [worker, Workspace.no_confinement])
+        ldr(w0, [worker, Workspace.root])
+        adr(x1, ABOVE)
+        mov(w2, ROOT_FLAGS | O_RESOLVE_BENEATH)
+        mov(w3, 0)
+        calls.openat()
+        cmn(x0, Errno.EACCES)
+        b.eq(leave)
+        tbnz(x0, 63, ignored)
+        calls.close()
+
+        here(ignored)
+        mov(w9, 1)
+        str_(w9, [worker, Workspace.no_confinement])
+    ret()
+
+
+# --- both ---------------------------------------------------------------------------
+
+open_beneath = chosen(linux=open_on_linux, macos=open_on_macos)
+find_confinement = chosen(linux=find_openat2, macos=find_resolve_beneath)
 
 
 @routine
@@ -175,7 +242,8 @@ def status_of(error: x0) -> w0:
     """
     nothing = Errno.ENOENT, Errno.ENOTDIR, Errno.ELOOP, Errno.EXDEV, Errno.ENAMETOOLONG
     statuses = {
-        404: (*nothing, Errno.ENXIO, Errno.ENODEV),  # a socket, a device without its driver
+        # a socket, a device without its driver
+        404: (*nothing, Errno.ENXIO, Errno.EOPNOTSUPP, Errno.ENODEV),
         403: (Errno.EACCES, Errno.EPERM),
         503: (Errno.EMFILE, Errno.ENFILE, Errno.ENOMEM, Errno.ENOBUFS),
     }

@@ -1,8 +1,13 @@
-"""Listeners: the sockets that clients connect to, one for each worker.
+"""Listeners: the sockets that clients connect to.
 
 They are opened by the supervisor and belong to it, so a client that waits in
-the queue of a worker that dies is served by the next one.  With more than one
-they share the port (SO_REUSEPORT), and the kernel spreads clients over them.
+the queue of a worker that dies is served by the next one.
+
+    Linux    one for each worker: they share the port (SO_REUSEPORT), and the kernel spreads
+             clients over them
+    macOS    one for all workers, since its kernel gives all clients to one of those that share;
+             whoever is quicker takes the next client
+
 Sharing would also let a second server on the same port start without a word,
 so the port is first taken without sharing, which fails if anybody has it.
 """
@@ -11,7 +16,12 @@ from svc0.a64 import *
 from svc0.kernel import calls
 from svc0.kernel.constants import (
     AF_INET6,
+    F_SETFD,
+    F_SETFL,
+    FD_CLOEXEC,
     IPPROTO_TCP,
+    O_NONBLOCK,
+    SHUT_RD,
     SO_REUSEADDR,
     SO_REUSEPORT,
     SOCK_CLOEXEC,
@@ -55,10 +65,10 @@ BAD_ADDRESS = -4096
 @routine
 def open_listeners(count: x0) -> x0:
     """Open so many listeners at the address of the options: 0, -errno, or BAD_ADDRESS."""
-    many, next_one, first = x19, x20, x21
-    bad, alone = label(), label()
+    many, first = x19, x20
+    bad = label()
 
-    with frame(many, next_one, first) as leave:
+    with frame(many, first) as leave:
         mov(many, count)
         bl(read_address)
         tbnz(x0, 63, bad)
@@ -68,6 +78,25 @@ def open_listeners(count: x0) -> x0:
         mov(first, x0)
         bl(learn_address)
         tbnz(x0, 63, leave)
+        mov(x0, first)
+        mov(x1, many)
+        bl(listen_for_all)
+        b(leave)
+
+        here(bad)
+        mov(x0, BAD_ADDRESS)
+    ret()
+
+
+@routine
+def listen_apart(bound: x0, count: x1) -> x0:
+    """Let every worker have a listener, the first one this socket if it is alone: 0, or -errno."""
+    many, next_one, first = x19, x20, x21
+    alone = label()
+
+    with frame(many, next_one, first) as leave:
+        mov(first, bound)
+        mov(many, count)
         mov(next_one, 0)
         cmp(many, 1)
         b.eq(alone)
@@ -92,11 +121,33 @@ def open_listeners(count: x0) -> x0:
         cmp(next_one, many)
         b.lo(again)
         mov(x0, 0)
-        b(leave)
-
-        here(bad)
-        mov(x0, BAD_ADDRESS)
     ret()
+
+
+@routine
+def listen_together(bound: x0, count: x1) -> x0:
+    """Let this socket be the listener of every worker: 0, or -errno."""
+    many, first = x19, x20
+
+    with frame(many, first) as leave:
+        mov(first, bound)
+        mov(many, count)
+        mov(w0, first.w)
+        mov(w1, BACKLOG)
+        calls.listen()
+        tbnz(x0, 63, leave)
+        adr(x9, LISTENING)
+        add(x9, x9, int(Listening.sockets))
+
+        again = here()
+        str_(first.w, [x9], 4)
+        subs(many, many, 1)
+        b.ne(again)
+        mov(x0, 0)
+    ret()
+
+
+listen_for_all = chosen(linux=listen_apart, macos=listen_together)
 
 
 @routine
@@ -126,6 +177,40 @@ assert Listening.address == 0
 
 
 @routine
+def open_linux_socket(family: w0) -> x0:
+    """A stream socket that does not block and that no other program inherits; or -errno."""
+    mov(w1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
+    mov(w2, 0)
+    calls.socket()
+    ret()
+
+
+@routine
+def open_macos_socket(family: w0) -> x0:
+    """A stream socket that does not block and that no other program inherits; or -errno."""
+    socket = x19
+
+    with frame(socket) as leave:
+        mov(w1, SOCK_STREAM)
+        mov(w2, 0)
+        calls.socket()
+        tbnz(x0, 63, leave)
+        mov(socket, x0)
+        mov(w1, F_SETFL)
+        mov(x2, O_NONBLOCK)
+        calls.fcntl()
+        mov(w0, socket.w)
+        mov(w1, F_SETFD)
+        mov(x2, FD_CLOEXEC)
+        calls.fcntl()
+        mov(x0, socket)
+    ret()
+
+
+open_socket = chosen(linux=open_linux_socket, macos=open_macos_socket)
+
+
+@routine
 def bind_socket(shared: w0) -> x0:
     """A socket with our address, on a port to be shared or not: a descriptor, or -errno.
 
@@ -138,10 +223,8 @@ def bind_socket(shared: w0) -> x0:
     with frame(socket, share, result) as leave:
         mov(share.w, shared)
         adr(x9, LISTENING)
-        ldrh(w0, [x9, Listening.address.family])
-        mov(w1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
-        mov(w2, 0)
-        calls.socket()
+        ldrb(w0, [x9, Listening.address.family])
+        bl(open_socket)
         tbnz(x0, 63, leave)
         mov(socket, x0)
         set_option(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT)
@@ -197,7 +280,78 @@ def learn_address(socket: x0) -> x0:
 def is_ipv6() -> w0:
     """1 if we listen on an IPv6 address, which a URL writes in brackets."""
     adr(x9, LISTENING)
-    ldrh(w9, [x9, Listening.address.family])
+    ldrb(w9, [x9, Listening.address.family])
     cmp(w9, AF_INET6)
     cset(w0, Condition.eq)
     ret()
+
+
+# --- taking clients -----------------------------------------------------------------
+
+
+@routine
+def take_linux_client(listener: w0, address: x1) -> x0:
+    """The next client: a socket that does not block, its address (SocketAddress) stored; -errno."""
+    with frame(room=16):
+        mov(x2, sp)
+        mov(w9, SocketAddress.size)
+        str_(w9, [x2])
+        mov(w3, SOCK_NONBLOCK | SOCK_CLOEXEC)
+        calls.accept4()
+    ret()
+
+
+@routine
+def take_macos_client(listener: w0, address: x1) -> x0:
+    """What ``take_linux_client`` does; the socket does not block because the listener does not."""
+    socket = x19
+
+    with frame(socket, room=16) as leave:
+        mov(x2, sp)
+        mov(w9, SocketAddress.size)
+        str_(w9, [x2])
+        calls.accept()
+        tbnz(x0, 63, leave)
+        mov(socket, x0)
+        mov(w1, F_SETFD)
+        mov(x2, FD_CLOEXEC)
+        calls.fcntl()
+        mov(x0, socket)
+    ret()
+
+
+take_client = chosen(linux=take_linux_client, macos=take_macos_client)
+
+
+# --- the end ------------------------------------------------------------------------
+
+
+@routine
+def shut_listeners(count: x0) -> None:
+    """Let no more clients connect, whoever else has the listeners open."""
+    at, left = x19, x20
+
+    with frame(at, left):
+        mov(left, count)
+        adr(at, LISTENING)
+        add(at, at, int(Listening.sockets))
+
+        again = here()
+        ldr(w0, [at], 4)
+        mov(w1, SHUT_RD)
+        calls.shutdown()
+        subs(left, left, 1)
+        b.ne(again)
+    ret()
+
+
+@routine
+def close_listener(count: x0) -> None:
+    """Let no more clients connect once the workers have closed it too: Darwin shuts no listener."""
+    adr(x9, LISTENING)
+    ldr(w0, [x9, Listening.sockets[0]])
+    calls.close()
+    ret()
+
+
+stop_listening = chosen(linux=shut_listeners, macos=close_listener)

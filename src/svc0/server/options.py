@@ -54,15 +54,15 @@ MOST = {"p": PORT_MAX, "w": WORKERS_MAX}
 
 
 @routine
-def read_options(stack: x0) -> None:
-    """Read the arguments on the stack, which lie above their number; a mistake ends the process."""
+def read_options(arguments: x0) -> None:
+    """Read the arguments (addresses of texts, behind the last a 0); a mistake ends the process."""
     at, word, letter = x19, x20, w21
     wrong, flag, value = label(), label(), label()
 
     with frame(at, word, letter.x) as leave:
-        mov(at, stack)
+        mov(at, arguments)
         bl(use_settings)
-        ldr(x9, [at], 16)  # behind the number of arguments and the program's name
+        ldr(x9, [at], 8)  # the program's name, if it was given one
         cbz(x9, leave)
 
         again = here()
@@ -177,7 +177,7 @@ def explain_usage() -> Never:
     say("svc0: these arguments are not understood: try -h")
     bl(end_line)
     mov(w0, USAGE_ERROR)
-    calls.exit_group()
+    calls.exit()
 
 
 @routine
@@ -196,4 +196,4 @@ def show_text(letter: w0) -> Never:
     mov(w0, STDOUT)
     calls.write()
     mov(w0, 0)
-    calls.exit_group()
+    calls.exit()

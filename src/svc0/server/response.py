@@ -7,7 +7,7 @@ by the kernel.  Up to here nothing has been sent, so every answer is whole.
 
 from svc0.a64 import *
 from svc0.kernel import calls
-from svc0.kernel.constants import MSG_MORE, MSG_NOSIGNAL
+from svc0.kernel.constants import MSG_NOSIGNAL
 from svc0.kernel.errors import Errno
 
 from .accept import accept_weigh, prefers_json
@@ -16,6 +16,7 @@ from .dates import write_date
 from .macros import point, put
 from .methods import Method
 from .request import Kind, field_value
+from .sendfile import announce_more, send_file
 from .status import error_body, status_line
 from .target import write_escaped
 from .text import copy, write_decimal
@@ -372,9 +373,8 @@ def send(connection: x27) -> x0:
         ldr(x9, [connection, Connection.file_offset])
         ldr(x10, [connection, Connection.file_end])
         mov(w3, MSG_NOSIGNAL)
-        mov(w11, MSG_NOSIGNAL | MSG_MORE)
         cmp(x9, x10)
-        csel(w3, w11, w3, Condition.lo)  # the file goes into the same packet
+        announce_more(w3, Condition.lo)
         ldr(w0, [connection, Connection.socket])
         mov(x4, 0)
         mov(w5, 0)
@@ -398,7 +398,7 @@ def send(connection: x27) -> x0:
         ldr(w0, [connection, Connection.socket])
         ldr(w1, [connection, Connection.file])
         add(x2, connection, int(Connection.file_offset))
-        calls.sendfile()
+        bl(send_file)
         mov(x9, -Errno.EIO)
         cmp(x0, 0)
         csel(x0, x9, x0, Condition.eq)

@@ -115,7 +115,7 @@ def judge_file(worker: x28) -> w0:
         add(x1, worker, int(Workspace.stat))
         calls.fstat()
         tbnz(x0, 63, failed)
-        ldr(w9, [worker, Workspace.stat.mode])
+        ldrh(w9, [worker, Workspace.stat.mode])
         and_(w9, w9, S_IFMT)
         mov(w0, 200)
         mov(w10, S_IFREG)

@@ -1,80 +1,47 @@
 """Start: from the first instruction to the supervisor's loop.
 
-The kernel gives a new process its arguments on the stack, above their number:
-
-    sp → number of arguments | argument 0 | argument 1 | … | 0 | environment … | 0 | …
+Linux    the kernel enters, and has put the arguments on the stack, above their number:
+         sp → number of arguments | argument 0 | argument 1 | … | 0 | environment … | 0 | …
+macOS    dyld calls it like a C function: how many arguments, and where they are
 """
 
 from typing import Never
 
 from svc0.a64 import *
 from svc0.kernel import calls
-from svc0.kernel.constants import (
-    AT_FDCWD,
-    O_CLOEXEC,
-    O_DIRECTORY,
-    O_PATH,
-    RLIMIT_NOFILE,
-    SIG_IGN,
-    SIGPIPE,
-    SIGSET_SIZE,
-)
-from svc0.kernel.structs import Rlimit, SignalAction
+from svc0.kernel.constants import AT_FDCWD
 
 from .address import write_address
+from .file import ROOT_FLAGS
 from .listeners import BAD_ADDRESS, LISTENING, Listening, is_ipv6, open_listeners
 from .options import OPTIONS, WORKERS_MAX, Options, read_options
+from .process import count_cpus, raise_file_limit
+from .signals import ignore_sigpipe
 from .supervisor import supervise
 from .terminal import FAILURE, append, append_name, append_number, append_reason, end_line, say
 
-IGNORE = Data(SIG_IGN.to_bytes(8, "little").ljust(SignalAction.size, b"\0"))
-CPUS_MAX = 8192
-"""CPUs that are counted: as many as the largest kernels are built for."""
-
 
 @routine
-def start() -> Never:
-    """Where the kernel enters: options, root, listeners, one line for people, workers."""
-    root, count = x19, x20
+def start(count: x0, arguments: x1) -> Never:
+    """Where the server begins: options, root, listeners, one line for people, workers."""
+    root, workers = x19, x20
 
-    mov(x0, sp)
+    if platform() == "linux":
+        add(arguments, sp, 8)
+    mov(x0, arguments)
     bl(read_options)
-    bl(prepare_process)
+    bl(ignore_sigpipe)
+    bl(raise_file_limit)
     bl(open_root)
     mov(root, x0)
     bl(count_workers)
-    mov(count, x0)
+    mov(workers, x0)
     bl(open_listeners)
     bl(check_listeners)
     bl(greet)
-    mov(x0, count)
+    mov(x0, workers)
     mov(w1, root.w)
     bl(supervise)
-
-
-@routine
-def prepare_process() -> None:
-    """Let writing to who has gone be an error, not a signal; have all descriptors that we may."""
-    with frame(room=Rlimit.size) as leave:
-        mov(w0, SIGPIPE)
-        adr(x1, IGNORE)
-        mov(x2, 0)
-        mov(x3, SIGSET_SIZE)
-        calls.rt_sigaction()
-        mov(w0, 0)
-        mov(w1, RLIMIT_NOFILE)
-        mov(x2, 0)
-        mov(x3, sp)
-        calls.prlimit64()
-        tbnz(x0, 63, leave)
-        ldr(x9, [sp, Rlimit.maximum])
-        str_(x9, [sp, Rlimit.current])
-        mov(w0, 0)
-        mov(w1, RLIMIT_NOFILE)
-        mov(x2, sp)
-        mov(x3, 0)
-        calls.prlimit64()
-    ret()
 
 
 @routine
@@ -84,7 +51,7 @@ def open_root() -> x0:
         mov(w0, AT_FDCWD)
         adr(x9, OPTIONS)
         ldr(x1, [x9, Options.root])
-        mov(w2, O_PATH | O_DIRECTORY | O_CLOEXEC)
+        mov(w2, ROOT_FLAGS)
         mov(w3, 0)
         calls.openat()
         tbz(x0, 63, leave)
@@ -105,49 +72,27 @@ def no_root(error: x0) -> Never:
     bl(append_reason)
     bl(end_line)
     mov(w0, FAILURE)
-    calls.exit_group()
+    calls.exit()
 
 
 @routine
 def count_workers() -> x0:
     """How many workers there shall be: as asked for, or one for each CPU we may run on."""
-    at, left, count = x9, x10, w11
-    counted, asked = label(), label()
+    asked = label()
 
-    with frame(room=CPUS_MAX // 8):
+    with frame():
         adr(x9, OPTIONS)
         ldr(w0, [x9, Options.workers])
         cbnz(w0, asked)
-        mov(w0, 0)
-        mov(x1, CPUS_MAX // 8)
-        mov(x2, sp)
-        calls.sched_getaffinity()
-        mov(count, 0)
-        mov(at, sp)
-        subs(left, x0, 8)
-        b.lt(counted)  # -errno: it has more CPUs than we can hear of
-
-        again = here()
-        ldr(v0.d, [at], 8)
-        cnt(v0.b8, v0.b8)
-        addv(v0.b, v0.b8)
-        umov(w0, v0.b[0])
-        add(count, count, w0)
-        subs(left, left, 8)
-        b.ge(again)
-
-        here(counted)
-        cmp(count, 1)
-        csinc(w0, count, wzr, Condition.hs)
+        bl(count_cpus)
+        cmp(w0, 1)
+        csinc(w0, w0, wzr, Condition.hs)
 
         here(asked)
         mov(w9, WORKERS_MAX)
         cmp(w0, w9)
         csel(w0, w0, w9, Condition.ls)
     ret()
-
-
-assert CPUS_MAX % 64 == 0, "the kernel writes whole words"
 
 
 @routine
@@ -190,7 +135,7 @@ def not_listening(error: x0) -> Never:
     here(said)
     bl(end_line)
     mov(w0, FAILURE)
-    calls.exit_group()
+    calls.exit()
 
 
 @routine

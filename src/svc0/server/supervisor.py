@@ -12,27 +12,15 @@ from typing import Never
 
 from svc0.a64 import *
 from svc0.kernel import calls
-from svc0.kernel.constants import (
-    PR_SET_PDEATHSIG,
-    SFD_CLOEXEC,
-    SHUT_RD,
-    SIG_BLOCK,
-    SIGCHLD,
-    SIGHUP,
-    SIGINT,
-    SIGKILL,
-    SIGQUIT,
-    SIGSET_SIZE,
-    SIGTERM,
-    WNOHANG,
-)
-from svc0.kernel.structs import SignalInfo, Timespec
+from svc0.kernel.constants import SIGCHLD, SIGHUP, SIGKILL, SIGTERM, WNOHANG
 
-from .listeners import LISTENING, Listening
+from .listeners import LISTENING, Listening, stop_listening
 from .options import WORKERS_MAX
+from .process import ask_for_signal, fork, pause
+from .signals import next_signal, open_signals
 from .terminal import FAILURE, append_number, append_reason, end_line, say
 from .worker import run_worker
-from .workspace import WORKSPACE
+from .workspace import WORKSPACE, Workspace
 
 
 class Family(Struct):
@@ -57,37 +45,16 @@ assert Family.leaving == Family.children + LEAVING, "both are one table where al
 FAMILY = Bss(sizeof(Family))
 
 
-def signal_set(*numbers: int) -> Data:
-    """A set of signals as the kernel takes it."""
-    return Data(sum(1 << number - 1 for number in numbers).to_bytes(SIGSET_SIZE, "little"))
-
-
-ALL_SIGNALS = signal_set(SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGCHLD)
-PAUSE = Data((0).to_bytes(8, "little") + (100_000_000).to_bytes(8, "little"))
-"""How long to wait before a worker that failed, or could not be started, is started anew: 0.1 s."""
-
-assert len(PAUSE) == Timespec.size
-
-
 @routine
 def supervise(count: x0, root: w1) -> Never:
     """Start a worker for each listener, and keep them running until told to stop."""
-    info, family = x19, x20
+    family = x19
     go_on, ended, failed = label(), label(), label()
 
     adr(family, FAMILY)
     str_(count, [family, Family.listeners])
     str_(root, [family, Family.root])
-    mov(w0, SIG_BLOCK)
-    adr(x1, ALL_SIGNALS)
-    mov(x2, 0)
-    mov(x3, SIGSET_SIZE)
-    calls.rt_sigprocmask()
-    mov(w0, -1)
-    adr(x1, ALL_SIGNALS)
-    mov(x2, SIGSET_SIZE)
-    mov(w3, SFD_CLOEXEC)
-    calls.signalfd4()
+    bl(open_signals)
     tbnz(x0, 63, failed)
     str_(w0, [family, Family.signals])
     bl(start_missing)
@@ -96,25 +63,17 @@ def supervise(count: x0, root: w1) -> Never:
     ldr(x9, [family, Family.running])
     cbz(x9, ended)
     ldr(w0, [family, Family.signals])
-    adr(info, SIGNAL)
-    mov(x1, info)
-    mov(x2, SignalInfo.size)
-    calls.read()
-    cmp(x0, SignalInfo.size)
-    b.ne(go_on)
-    ldr(w0, [info, SignalInfo.number])
+    bl(next_signal)
+    cbz(w0, go_on)
     bl(heed)
     b(go_on)
 
     here(ended)
     mov(w0, 0)
-    calls.exit_group()
+    calls.exit()
 
     here(failed)
     bl(give_up)
-
-
-SIGNAL = Bss(SignalInfo.size)
 
 
 @routine
@@ -126,7 +85,7 @@ def give_up(error: x0) -> Never:
     bl(append_reason)
     bl(end_line)
     mov(w0, FAILURE)
-    calls.exit_group()
+    calls.exit()
 
 
 @routine
@@ -147,6 +106,7 @@ def heed(signal: w0) -> None:
         str_(w11, [x9, Family.stopping])
         mov(w0, SIGKILL)
         cbnz(w10, again)
+        ldr(x0, [x9, Family.listeners])
         bl(stop_listening)
         mov(w0, SIGTERM)
 
@@ -173,26 +133,6 @@ def heed(signal: w0) -> None:
 
 
 @routine
-def stop_listening() -> None:
-    """Let no more clients connect, whoever else has the listeners open."""
-    at, left = x19, x20
-
-    with frame(at, left):
-        adr(at, LISTENING)
-        add(at, at, int(Listening.sockets))
-        adr(left, FAMILY)
-        ldr(left, [left, Family.listeners])
-
-        again = here()
-        ldr(w0, [at], 4)
-        mov(w1, SHUT_RD)
-        calls.shutdown()
-        subs(left, left, 1)
-        b.ne(again)
-    ret()
-
-
-@routine
 def replace_all() -> None:
     """Tell every worker to finish and leave its place free.
 
@@ -214,6 +154,7 @@ def replace_all() -> None:
         str_(w0, [at, LEAVING])
         str_(wzr, [at])
         mov(w1, SIGTERM)
+        mov(w2, 1)
         calls.kill()
 
         here(following)
@@ -239,6 +180,7 @@ def signal_all(signal: w0) -> None:
         ldr(w0, [at], 4)
         cbz(w0, none)
         mov(w1, number)
+        mov(w2, 1)
         calls.kill()
 
         here(none)
@@ -275,15 +217,6 @@ def reap() -> None:
         cbnz(w9, again)
         bl(pause)
         b(again)
-    ret()
-
-
-@routine
-def pause() -> None:
-    """Wait a moment, so that what fails again and again does not take all there is."""
-    adr(x0, PAUSE)
-    mov(x1, 0)
-    calls.nanosleep()
     ret()
 
 
@@ -382,6 +315,7 @@ def start_missing() -> None:
         bl(pause)
         calls.getpid()
         mov(w1, SIGCHLD)
+        mov(w2, 1)
         calls.kill()
         b(leave)
 
@@ -399,12 +333,7 @@ def start_worker(number: x0) -> x0:
         mov(which, number)
         calls.getpid()
         mov(parent, x0)
-        mov(x0, SIGCHLD)
-        mov(x1, 0)
-        mov(x2, 0)
-        mov(x3, 0)
-        mov(x4, 0)
-        calls.clone()
+        bl(fork)
         cbnz(x0, leave)
         mov(x0, which)
         mov(x1, parent)
@@ -420,12 +349,7 @@ def become_worker(number: x0, supervisor: x1) -> Never:
 
     mov(which, number)
     mov(parent, supervisor)
-    mov(w0, PR_SET_PDEATHSIG)
-    mov(x1, SIGTERM)
-    mov(x2, 0)
-    mov(x3, 0)
-    mov(x4, 0)
-    calls.prctl()
+    bl(ask_for_signal)
     calls.getppid()
     cmp(x0, parent)
     b.ne(orphan)  # it died before we could ask to be told
@@ -438,8 +362,9 @@ def become_worker(number: x0, supervisor: x1) -> Never:
     ldr(w0, [x9, which, lsl(2)])
     ldr(w1, [family, Family.root])
     adr(x28, WORKSPACE)
+    str_(parent.w, [x28, Workspace.supervisor])
     bl(run_worker)
 
     here(orphan)
     mov(w0, FAILURE)
-    calls.exit_group()
+    calls.exit()

@@ -731,6 +731,8 @@ def judge(path: x0, length: x1) -> x0:
         sub(x2, stop, at)
         cmp(x2, SEGMENT_MAX)
         b.hi(no)
+        if platform() == "macos":
+            refuse_ignored(at, x2, no)
         ldrb(w9, [at])
         cmp(w9, ord("."))
         b.ne(visible)
@@ -756,6 +758,32 @@ def judge(path: x0, length: x1) -> x0:
 
     ret()
 
+
+def refuse_ignored(segment: X, length: X, no: Label) -> None:
+    """Write: go to ``no`` if a segment starts with a character that HFS+ ignores.  Uses x9 to x11.
+
+    Such a volume takes U+200C and ``.git`` for ``.git``, which is hidden (Apple TN1150, "Unicode
+    Subtleties").
+    """
+    other = label()
+
+    cmp(length, 3)
+    b.lo(other)
+    ldrb(w9, [segment])
+    ldrb(w10, [segment, 1])
+    ldrb(w11, [segment, 2])
+    orr(w10, w11, w10, lsl(8))
+    orr(w9, w10, w9, lsl(16))
+    for first, last in IGNORED:
+        code = [int.from_bytes(chr(point).encode(), "big") for point in (first, last)]
+        mov(w10, code[0])
+        sub(w10, w9, w10)
+        cmp(w10, code[1] - code[0])
+        b.ls(no)
+    here(other)
+
+
+IGNORED = ((0x200C, 0x200F), (0x202A, 0x202E), (0x206A, 0x206F), (0xFEFF, 0xFEFF))
 
 WELL_KNOWN = Data(b".well-known")
 """The hidden segment that may be asked for, if it is the first (RFC 8615)."""

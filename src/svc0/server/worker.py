@@ -7,62 +7,44 @@
     └─────────────┘
 
 What an event carries is the address of its connection; the numbers below 16 are
-the worker's own descriptors.
+the worker's own (``Own``).
 """
 
-from enum import IntEnum
 from typing import Never
 
 from svc0.a64 import *
 from svc0.kernel import calls
-from svc0.kernel.constants import (
-    CLOCK_MONOTONIC,
-    CLOCK_REALTIME,
-    EPOLL_CLOEXEC,
-    EPOLL_CTL_ADD,
-    EPOLL_CTL_DEL,
-    EPOLLIN,
-    MSG_NOSIGNAL,
-    SFD_CLOEXEC,
-    SFD_NONBLOCK,
-    SIGSET_SIZE,
-    SIGTERM,
-    SOCK_CLOEXEC,
-    SOCK_NONBLOCK,
-    TFD_CLOEXEC,
-    TFD_NONBLOCK,
-)
-from svc0.kernel.structs import EpollEvent, Itimerspec, SignalInfo, SocketAddress, Timespec
+from svc0.kernel.constants import MSG_NOSIGNAL
+from svc0.kernel.structs import SocketAddress
 
+from .clock import seconds_now
 from .connection import Connection, State
 from .conversation import CLOSE, expire, set_deadline, wake
 from .dates import write_date
-from .file import find_openat2, status_of
+from .file import find_confinement, status_of
+from .listeners import take_client
 from .log import flush_log
+from .poller import (
+    EVENT_SIZE,
+    Event,
+    ignore_input,
+    open_poller,
+    seconds_passed,
+    told_to_stop,
+    wait_for_events,
+    watch_for_input,
+)
 from .pool import fill_pools, give_connection, take_connection
 from .response import close_file
 from .settings import SETTINGS, Settings
 from .status import STATUSES
 from .terminal import FAILURE
-from .workspace import EVENTS_MAX, Workspace
-
-
-class Own(IntEnum):
-    """What events of the worker's own descriptors carry."""
-
-    LISTENER = 1
-    TIMER = 2
-    SIGNALS = 3
-
+from .workspace import Own, Workspace
 
 LOG_PATIENCE = 100
 """Milliseconds that log lines wait for company when nothing else happens."""
 
 FOREVER = -1
-
-TERM_ONLY = Data((1 << SIGTERM - 1).to_bytes(8, "little"))
-EVERY_SECOND = Data((1).to_bytes(8, "little") + bytes(8) + (1).to_bytes(8, "little") + bytes(8))
-assert len(EVERY_SECOND) == Itimerspec.size
 
 
 def busy_answer() -> bytes:
@@ -86,12 +68,16 @@ def run_worker(listener: w0, root: w1, worker: x28) -> Never:
 
     str_(listener, [worker, Workspace.listener])
     str_(root, [worker, Workspace.root])
-    bl(find_openat2)
+    bl(find_confinement)
     adr(x9, SETTINGS)
     ldr(w0, [x9, Settings.connections])
     bl(fill_pools)
     tbnz(x0, 63, failed)
-    bl(open_descriptors)
+    bl(open_poller)
+    tbnz(x0, 63, failed)
+    ldr(w0, [worker, Workspace.listener])
+    mov(x1, Own.LISTENER)
+    bl(watch_for_input)
     tbnz(x0, 63, failed)
     bl(take_time)
 
@@ -103,62 +89,7 @@ def run_worker(listener: w0, root: w1, worker: x28) -> Never:
 
     here(failed)
     mov(w0, FAILURE)
-    calls.exit_group()
-
-
-@routine
-def open_descriptors(worker: x28) -> x0:
-    """Make epoll, timer and signal descriptors, and watch these and the listener: 0, or -errno."""
-    with frame() as leave:
-        mov(w0, EPOLL_CLOEXEC)
-        calls.epoll_create1()
-        tbnz(x0, 63, leave)
-        str_(w0, [worker, Workspace.epoll])
-
-        mov(w0, CLOCK_MONOTONIC)
-        mov(w1, TFD_NONBLOCK | TFD_CLOEXEC)
-        calls.timerfd_create()
-        tbnz(x0, 63, leave)
-        str_(w0, [worker, Workspace.timer])
-        mov(w1, 0)
-        adr(x2, EVERY_SECOND)
-        mov(x3, 0)
-        calls.timerfd_settime()
-        tbnz(x0, 63, leave)
-
-        mov(w0, -1)
-        adr(x1, TERM_ONLY)
-        mov(x2, SIGSET_SIZE)
-        mov(w3, SFD_NONBLOCK | SFD_CLOEXEC)
-        calls.signalfd4()
-        tbnz(x0, 63, leave)
-        str_(w0, [worker, Workspace.signals])
-
-        for file, what in (
-            (Workspace.listener, Own.LISTENER),
-            (Workspace.timer, Own.TIMER),
-            (Workspace.signals, Own.SIGNALS),
-        ):
-            ldr(w0, [worker, file])
-            mov(x1, what)
-            bl(watch_for_input)
-            tbnz(x0, 63, leave)
-    ret()
-
-
-@routine
-def watch_for_input(file: w0, data: x1, worker: x28) -> x0:
-    """Wait for input on a descriptor from now on; its events carry the data.  0, or -errno."""
-    with frame(room=EpollEvent.size):
-        mov(x3, sp)
-        mov(w9, EPOLLIN)
-        str_(w9, [x3, EpollEvent.events])
-        str_(data, [x3, EpollEvent.data])
-        mov(w2, file)
-        mov(w1, EPOLL_CTL_ADD)
-        ldr(w0, [worker, Workspace.epoll])
-        calls.epoll_ctl()
-    ret()
+    calls.exit()
 
 
 # --- the loop -----------------------------------------------------------------------
@@ -173,14 +104,9 @@ def wait(worker: x28) -> x0:
         ldr(w9, [worker, Workspace.log_size])
         cmp(w9, 0)
         mov(w10, LOG_PATIENCE)
-        mov(w3, FOREVER)
-        csel(w3, w10, w3, Condition.ne)
-        ldr(w0, [worker, Workspace.epoll])
-        add(x1, worker, int(Workspace.events))
-        mov(w2, EVENTS_MAX)
-        mov(x4, 0)
-        mov(x5, SIGSET_SIZE)
-        calls.epoll_pwait()
+        mov(w0, FOREVER)
+        csel(w0, w10, w0, Condition.ne)
+        bl(wait_for_events)
         cmp(x0, 0)
         b.gt(some)
         bl(flush_log)  # nothing happened for a while, or a signal came
@@ -198,13 +124,14 @@ def handle_events(count: x0, worker: x28) -> None:
 
     with frame(event, end, connection) as leave:
         add(event, worker, int(Workspace.events))
-        add(end, event, count, lsl(4))
+        mov(x9, EVENT_SIZE)
+        madd(end, count, x9, event)
 
         again = here()
         cmp(event, end)
         b.hs(leave)
-        ldr(connection, [event, EpollEvent.data])
-        add(event, event, EpollEvent.size)
+        ldr(connection, [event, Event.data])
+        add(event, event, EVENT_SIZE)
         cmp(connection, 16)
         b.lo(own)
         bl(wake)
@@ -221,6 +148,8 @@ def handle_events(count: x0, worker: x28) -> None:
         b(again)
 
         here(timer)
+        sub(x0, event, EVENT_SIZE)
+        bl(seconds_passed)
         bl(tick)
         b(again)
 
@@ -230,7 +159,6 @@ def handle_events(count: x0, worker: x28) -> None:
     ret()
 
 
-assert EpollEvent.size == 1 << 4
 assert Own.LISTENER < Own.TIMER < Own.SIGNALS < 16
 
 
@@ -258,14 +186,10 @@ def accept_client(worker: x28) -> None:
     socket, connection = x19, x27
     failed, busy = label(), label()
 
-    with frame(socket, connection, room=16) as leave:
-        mov(w9, SocketAddress.size)
-        mov(x2, sp)
-        str_(w9, [x2])
+    with frame(socket, connection) as leave:
         ldr(w0, [worker, Workspace.listener])
         add(x1, worker, int(Workspace.peer))
-        mov(w3, SOCK_NONBLOCK | SOCK_CLOEXEC)
-        calls.accept4()
+        bl(take_client)
         tbnz(x0, 63, failed)
         mov(socket, x0)
         bl(take_connection)
@@ -289,23 +213,13 @@ def accept_client(worker: x28) -> None:
         b.ne(leave)
         mov(w9, 1)
         str_(w9, [worker, Workspace.deaf])
-        bl(ignore_listener)
+        ldr(w0, [worker, Workspace.listener])
+        bl(ignore_input)
         b(leave)
 
         here(busy)
         mov(w0, socket.w)
         bl(turn_away)
-    ret()
-
-
-@routine
-def ignore_listener(worker: x28) -> None:
-    """Take no more clients: they wait in the listener's queue."""
-    ldr(w0, [worker, Workspace.epoll])
-    mov(w1, EPOLL_CTL_DEL)
-    ldr(w2, [worker, Workspace.listener])
-    mov(x3, 0)
-    calls.epoll_ctl()
     ret()
 
 
@@ -351,11 +265,9 @@ def turn_away(socket: w0) -> None:
 @routine
 def take_time(worker: x28) -> None:
     """Ask the clock, and write the Date that answers carry until the next tick."""
-    with frame(room=Timespec.size):
-        mov(w0, CLOCK_REALTIME)
-        mov(x1, sp)
-        calls.clock_gettime()
-        ldr(x1, [sp])
+    with frame():
+        bl(seconds_now)
+        mov(x1, x0)
         str_(x1, [worker, Workspace.now])
         add(x0, worker, int(Workspace.date))
         bl(write_date)
@@ -363,18 +275,12 @@ def take_time(worker: x28) -> None:
 
 
 @routine
-def tick(worker: x28) -> None:
-    """A second or more has passed: the date, the log, the listener and the deadlines."""
-    with frame(room=16) as leave:
-        ldr(w0, [worker, Workspace.timer])
-        mov(x1, sp)
-        mov(x2, 8)
-        calls.read()
-        cmp(x0, 8)
-        b.ne(leave)
-        ldr(x9, [sp])
+def tick(seconds: x0, worker: x28) -> None:
+    """So many seconds have passed: the date, the log, the listener and the deadlines."""
+    with frame() as leave:
+        cbz(seconds, leave)
         ldr(x10, [worker, Workspace.ticks])
-        add(x10, x10, x9)
+        add(x10, x10, seconds)
         str_(x10, [worker, Workspace.ticks])
         bl(take_time)
         bl(flush_log)
@@ -425,13 +331,9 @@ def begin_to_stop(worker: x28) -> None:
 
     A second one says nothing new: it may come of whoever stops all processes of a service.
     """
-    with frame(room=SignalInfo.size) as leave:
-        ldr(w0, [worker, Workspace.signals])
-        mov(x1, sp)
-        mov(x2, SignalInfo.size)
-        calls.read()
-        cmp(x0, SignalInfo.size)
-        b.ne(leave)
+    with frame() as leave:
+        bl(told_to_stop)
+        cbz(w0, leave)
         ldr(w9, [worker, Workspace.stopping])
         cbnz(w9, leave)
         mov(w9, 1)
@@ -442,7 +344,12 @@ def begin_to_stop(worker: x28) -> None:
         ldr(x10, [worker, Workspace.ticks])
         add(x9, x9, x10)
         str_(x9, [worker, Workspace.stop_tick])
-        bl(ignore_listener)
+        ldr(w0, [worker, Workspace.listener])
+        bl(ignore_input)
+        ldr(w0, [worker, Workspace.listener])
+        mov(w9, -1)  # an event of it may have come with this one
+        str_(w9, [worker, Workspace.listener])
+        calls.close()
         bl(close_idle)
     ret()
 
@@ -514,5 +421,5 @@ def stop_when_done(worker: x28) -> None:
         here(end)
         bl(flush_log)
         mov(w0, 0)
-        calls.exit_group()
+        calls.exit()
     ret()

@@ -5,8 +5,10 @@ say ``worker: x28`` in their signature are given its address in x28, and the
 connection they are about in x27.
 """
 
+from enum import IntEnum
+
 from svc0.a64 import *
-from svc0.kernel.structs import EpollEvent, SocketAddress, Stat
+from svc0.kernel.structs import EpollEvent, Kevent, SocketAddress, Stat
 
 from .limits import PATH_MAX
 
@@ -19,16 +21,25 @@ LOG_ROOM = 64 * 1024
 INDEX = b"index.html"
 
 
+class Own(IntEnum):
+    """What events carry that are no connection's: a connection's carry its address."""
+
+    LISTENER = 1
+    TIMER = 2
+    SIGNALS = 3
+
+
 class Workspace(Struct):
     """The worker's descriptors, its clock, its pools, and scratch for one answer."""
 
-    epoll: i32
+    poller: i32
     listener: i32
-    timer: i32
+    timer: i32  # of Linux's poller; macOS's needs none
     signals: i32
+    supervisor: u32  # its process number
     root: i32  # the directory that is served
     stopping: u32  # 1: finish what is in flight, then end
-    no_openat2: u32  # 1: this kernel has no openat2, so paths are walked
+    no_confinement: u32  # 1: this kernel does not keep paths beneath a directory by itself
     active: u32  # connections in use
     deaf: u32  # 1: no descriptor was left for a client; the next tick hears the listener again
     now: u64  # seconds since the epoch
@@ -57,7 +68,7 @@ class Workspace(Struct):
     peer_size: u32
     etag: u8 = array(64)
     date: u8 = array(32)  # now, as in Date
-    events: EpollEvent = array(EVENTS_MAX)
+    events: u64 = array(EVENTS_MAX * max(EpollEvent.size, Kevent.size) // 8)
     path: u8 = array(PATH_MAX + 32)  # decoded, with room for INDEX and a NUL
     log: u8 = array(LOG_ROOM)
 

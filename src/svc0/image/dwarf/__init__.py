@@ -16,6 +16,8 @@ from line to line.
 
 from __future__ import annotations
 
+from svc0.a64.platforms import on
+
 from ..layout import Program
 from .info import Information
 from .unwind import call_frames
@@ -25,7 +27,8 @@ __all__ = ["debug_sections"]
 
 def debug_sections(program: Program, source_root: str = ".") -> dict[str, bytes]:
     """The sections by name; ``source_root`` is where a debugger begins to look for sources."""
-    return {
-        **Information(program, source_root).sections(),
-        ".debug_frame": call_frames(program),
-    }
+    with on(program.platform):
+        return {
+            **Information(program, source_root).sections(),
+            ".debug_frame": call_frames(program),
+        }

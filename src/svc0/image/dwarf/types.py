@@ -29,7 +29,7 @@ SIGNED, UNSIGNED, CHARACTER = 5, 7, 8  # DW_ATE_…
 NUMBERS: Final = {
     "x": (UNSIGNED, 8), "w": (UNSIGNED, 4), "v": (UNSIGNED, 16),
     "u8": (CHARACTER, 1), "u16": (UNSIGNED, 2), "u32": (UNSIGNED, 4), "u64": (UNSIGNED, 8),
-    "i32": (SIGNED, 4), "i64": (SIGNED, 8),
+    "i16": (SIGNED, 2), "i32": (SIGNED, 4), "i64": (SIGNED, 8),
 }  # fmt: skip
 
 
