@@ -11,7 +11,7 @@ import importlib
 import pkgutil
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,7 @@ from svc0.a64.listing import Instruction
 from svc0.image.layout import Program
 from svc0.machine.coverage import Placed, Recorded, placed, read
 
-__all__ = ["Count", "Covered", "Tally", "covered", "routines", "tallies"]
+__all__ = ["Count", "Covered", "Share", "Tally", "covered", "routines", "tallies"]
 
 COMPARING = ("cbz", "cbnz", "tbz", "tbnz")
 INDIRECT = ("br", "blr")
@@ -43,6 +43,28 @@ class Tally:
 
     times: list[int]
     ways: Counter[tuple[int, Who, int]] = field(default_factory=Counter[tuple[int, Who, int]])
+
+
+@dataclass(frozen=True)
+class Share:
+    """So many of so many."""
+
+    part: int
+    whole: int
+
+    @classmethod
+    def of(cls, shares: Iterable[Share]) -> Share:
+        """All of them together."""
+        shares = list(shares)
+        return cls(sum(each.part for each in shares), sum(each.whole for each in shares))
+
+    def __str__(self) -> str:
+        """In percent, rounded down: only all is 100.
+
+        >>> str(Share(999_999, 1_000_000)), str(Share(0, 0))
+        ('99.9 %', '')
+        """
+        return f"{self.part * 1000 // self.whole / 10:.4g} %" if self.whole else ""
 
 
 @dataclass(frozen=True)
@@ -74,19 +96,16 @@ class Covered:
     counts: list[Count]
 
     @cached_property
-    def run(self) -> int:
-        """How many instructions were run at all."""
-        return sum(1 for count in self.counts if count.times)
+    def instructions(self) -> Share:
+        """How many of its instructions were run."""
+        return Share(sum(1 for count in self.counts if count.times), len(self.counts))
 
     @cached_property
-    def branches(self) -> list[Count]:
-        """Those with two ways."""
-        return [count for count in self.counts if conditional(count.instruction)]
-
-    @cached_property
-    def edges(self) -> int:
-        """How many ways of those were gone."""
-        return sum(bool(count.taken) + bool(count.passed) for count in self.branches)
+    def ways(self) -> Share:
+        """How many of the ways of its conditional branches were gone."""
+        branches = [count for count in self.counts if conditional(count.instruction)]
+        gone = sum(bool(count.taken) + bool(count.passed) for count in branches)
+        return Share(gone, 2 * len(branches))
 
 
 def conditional(instruction: Instruction) -> bool:
