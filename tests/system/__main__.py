@@ -53,6 +53,7 @@ PROGRAMS = [
     Program("aarch64-linux-gnu-as", "binutils-aarch64-linux-gnu", "tells how GNU as encodes"),
     Program("readelf", "binutils", "reads the image"),
     Program("llvm-readelf", "llvm", "reads the image with LLVM's eyes"),
+    Program("lld", "lld", "links a program for macOS, to compare ours with"),
     Program("gdb-multiarch", "gdb-multiarch", "reads the image's debug information"),
     Program("chromium", "chromium", "is a browser"),
     Program("libatomic", "libatomic1", "is what the Node.js of Playwright needs"),
