@@ -157,6 +157,7 @@ class Caller:
             return
         failed = -ERRNO_MAX <= result < 0
         self[x0], self[x1], self[x18] = abs(result) if failed else result, second, 0
+        self._given.values[18] = 0  # so that is what the routine has to keep now
         self.carry = failed
 
     @property
