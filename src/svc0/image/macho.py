@@ -266,11 +266,14 @@ class Symbols:
         self.table.append(self.symbol(self.program.entry, IN_SECTION | EXTERNAL))
 
     def symbol(self, place: Place, kind: int) -> bytes:
-        """An nlist_64; sections are counted from 1 through all segments."""
+        """An nlist_64; sections are counted from 1 through all segments.
+
+        Empty data may lie before the first section, if there are no others.
+        """
         address = self.program.addresses[place]
         name = self.strings["_" + self.program.names[place]]
-        section = max(n for n, it in enumerate(self.sections, 1) if it.address <= address)
-        return pack("<IBBHQ", name, kind, section, 0, address)
+        before = [n for n, section in enumerate(self.sections, 1) if section.address <= address]
+        return pack("<IBBHQ", name, kind, max(before, default=1), 0, address)
 
     def __bytes__(self) -> bytes:
         """Both tables; what follows them is aligned."""
