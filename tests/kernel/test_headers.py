@@ -20,3 +20,8 @@ def test_it_is_arm64_that_is_asked() -> None:
     """x86's O_DIRECTORY is another, and its struct epoll_event is packed."""
     facts = {"flag": "O_DIRECTORY == 0x4000", "size": "sizeof(struct epoll_event) == 16"}
     assert disagreements(["fcntl.h", "sys/epoll.h"], facts) == {}
+
+
+def test_it_is_macos_that_is_asked() -> None:
+    facts = {"right": "EAGAIN == 35", "wrong": "EAGAIN == 11", "long": "sizeof(struct stat) == 144"}
+    assert list(disagreements(["errno.h", "sys/stat.h"], facts, "macos")) == ["wrong"]

@@ -77,6 +77,12 @@ BESIDE = [
         programs.get_documentation,
         "is the site that wget mirrors",
     ),
+    Beside(
+        "the numbers of Darwin's calls",
+        programs.find_darwin_calls,
+        programs.get_darwin_calls,
+        "was made of Apple's sys/syscall.h, which no SDK in reach has",
+    ),
     Beside("a Linux kernel for ARM64", kernel.find, kernel.get, "is the real thing"),
 ]
 

@@ -70,3 +70,20 @@ def get_documentation() -> Path:
     if folder := find_documentation():
         return folder
     raise UnavailableError(f"{names[-1]} has no html/index.html")
+
+
+CALL_NUMBERS = "usr/share/gocode/src/golang.org/x/sys/unix/zsysnum_darwin_arm64.go"
+
+
+def find_darwin_calls() -> Path | None:
+    """The numbers of Darwin's calls, as Go's mksysnum took them out of Apple's sys/syscall.h."""
+    tree = Archive(host_architecture()).unpacked("golang-golang-x-sys-dev")
+    numbers = tree / CALL_NUMBERS if tree else None
+    return numbers if numbers and numbers.exists() else None
+
+
+def get_darwin_calls() -> Path:
+    Archive(host_architecture()).unpack("golang-golang-x-sys-dev")
+    if numbers := find_darwin_calls():
+        return numbers
+    raise UnavailableError("golang-golang-x-sys-dev has no zsysnum_darwin_arm64.go")

@@ -15,13 +15,13 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Final, Literal, cast, get_args
+from typing import Any, Final, Literal, TypeAlias, cast, get_args
 
 from .errors import AssemblyError
 
 __all__ = ["PLATFORMS", "Platform", "either", "platform"]
 
-Platform = Literal["linux", "macos"]
+Platform: TypeAlias = Literal["linux", "macos"]
 PLATFORMS: Final[tuple[Platform, ...]] = get_args(Platform)
 
 _current: ContextVar[Platform] = ContextVar("the platform being assembled for")
