@@ -7,7 +7,7 @@ import re
 import pytest
 
 from svc0.a64 import *
-from svc0.a64.platforms import PLATFORMS, Platform
+from svc0.a64.platforms import Platform
 from svc0.kernel import calls
 from svc0.kernel.calls import CALLS, SystemCall
 from svc0.kernel.errors import Errno
