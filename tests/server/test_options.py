@@ -70,8 +70,8 @@ def read(
         places = [machine.place(word.encode() + b"\0", writable=False) for word in words]
         if named:
             places.insert(0, machine.place(b"server\0"))
-        stack = [len(places), *places, 0, machine.place(b"PATH=/\0"), 0]
-        at = machine.place(b"".join(word.to_bytes(8, "little") for word in stack))
+        listed = [*places, 0, machine.place(b"PATH=/\0"), 0]
+        at = machine.place(b"".join(place.to_bytes(8, "little") for place in listed))
         machine.call(at, kernel=process or Process())
         found = Memory(machine, Options, machine.address(OPTIONS))
         return {
