@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .world import File, failure
@@ -27,6 +28,13 @@ class Descriptors:
             return self._open[number]
         except KeyError:
             raise failure(errno.EBADF) from None
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._open
+
+    def __iter__(self) -> Iterator[int]:
+        """Open ones, of which some may be closed meanwhile."""
+        return iter(list(self._open))
 
     def __len__(self) -> int:
         return len(self._open)

@@ -15,11 +15,13 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from .darwin import Darwin
 from .errors import Fault, Symbols
 from .executable import read
 from .host import HostWorld
 from .linux import Linux
 from .machine import Environment, Stream, environment, held
+from .macho import MachO
 from .process import Observer, Process
 
 
@@ -39,7 +41,9 @@ class Emulator:
 
     def process(self, image: bytes, argv: Sequence[str], env: Environment = None) -> Process:
         """One that is ready to run, for who wants to watch it."""
-        process = Process(read(image), Linux(), HostWorld(), symbols=self._symbols)
+        executable = read(image)
+        personality = Darwin() if isinstance(executable, MachO) else Linux()
+        process = Process(executable, personality, HostWorld(), symbols=self._symbols)
         process.observers.extend(self._observers)
         variables = {
             os.fsencode(name): os.fsencode(value) for name, value in environment(env).items()

@@ -150,14 +150,20 @@ class Process:
                 self.cpu.watch(address, piece.content)
 
     def _fault(self, stop: Stop) -> NoReturn:
-        where = self.cpu.pc
-        word = self._word(where)
+        word = self._word(self.cpu.pc)
         reason = stop.detail or {
             Cause.ILLEGAL: "an instruction that this processor does not have",
             Cause.BREAKPOINT: f"brk #{(word or 0) >> 5 & 0xFFFF}",
         }.get(stop.cause, stop.cause.value)
+        self._raise(SIGNALS[stop.cause], reason, self.cpu.pc)
+
+    def fail(self, number: signal.Signals, reason: str) -> NoReturn:
+        """The call that it has just made kills it."""
+        self._raise(number, reason, self.cpu.pc - 4)
+
+    def _raise(self, number: signal.Signals, reason: str, where: int) -> NoReturn:
         place, registers = self.place(where), self.cpu.registers()
-        raise Fault(SIGNALS[stop.cause], reason, where, place, word, registers)
+        raise Fault(number, reason, where, place, self._word(where), registers)
 
     def _word(self, address: int) -> int | None:
         try:
