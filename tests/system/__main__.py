@@ -54,6 +54,7 @@ PROGRAMS = [
     Program("readelf", "binutils", "reads the image"),
     Program("llvm-readelf", "llvm", "reads the image with LLVM's eyes"),
     Program("lld", "lld", "links a program for macOS, to compare ours with"),
+    Program("lldb", "lldb", "reads the debug information as a Mac's debugger does"),
     Program("gdb-multiarch", "gdb-multiarch", "reads the image's debug information"),
     Program("chromium", "chromium", "is a browser"),
     Program("libatomic", "libatomic1", "is what the Node.js of Playwright needs"),

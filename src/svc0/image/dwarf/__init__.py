@@ -9,9 +9,9 @@
     .debug_loclists   which register a name means, and where      locations.py
 
 Version 5 rather than 4, since gdb 13 and LLDB read both, and 5 is simpler to
-write: one form of line header, lists of ranges that need no base.  The language
-is "assembler", so that gdb stops at a routine's first instruction and steps
-from line to line.
+write: one form of line header, lists of ranges that need no base.  On Linux the
+language is "assembler", so that gdb stops at a routine's first instruction and
+steps from line to line; on macOS it is C, without which LLDB shows no names.
 """
 
 from __future__ import annotations

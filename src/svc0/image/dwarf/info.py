@@ -12,10 +12,11 @@ An entry begins with the number of its shape (shapes.py).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from struct import pack
 from typing import Final
 
-from svc0.a64 import Place, Routine
+from svc0.a64 import Place, Platform, Routine
 
 from ..layout import Program
 from ..sources import by_source
@@ -28,7 +29,11 @@ from .types import Types, structs_of
 
 __all__ = ["Information"]
 
-ASSEMBLER: Final = 0x8001  # DW_LANG_Mips_Assembler: what as and clang call any assembly language
+LANGUAGES: Final[Mapping[Platform, int]] = {"linux": 0x8001, "macos": 0x000C}
+"""DW_LANG_Mips_Assembler, which as and clang call any assembly language, and DW_LANG_C99: gdb stops
+at the first instruction of what is in assembler, and LLDB has names and types for nothing that is
+in a language it does not compile."""
+
 ADDRESS, CALL_FRAME_CFA = bytes([0x03]), bytes([0x9C])  # DW_OP_…; the latter from .debug_frame
 
 LISTS_HEADER: Final = pack("<HBBI", 5, 8, 0, 0)
@@ -69,7 +74,8 @@ class Information:
         """The entries of one Python file: types first, since everything refers to them."""
         lines = len(self.lines)
         self.lines += line_table(self.program, source, self.root, routines)
-        names = (self.strings["svc0"], ASSEMBLER, self.strings[source], self.strings[self.root])
+        language = LANGUAGES[self.program.platform]
+        names = (self.strings["svc0"], language, self.strings[source], self.strings[self.root])
         head = UNIT_HEADER + CODES["unit"]
         head += pack("<IHIIQII", *names, 0, self.range_list(routines), lines)
         types = Types(LENGTH + len(head), self.strings)
