@@ -29,6 +29,7 @@ NO_SETTINGS: Final[Settings] = {}
 MACHINES: Final = {
     "model": "the reference itself, in Python: what proves these tests",
     "emulator": "the emulator, with this host's sockets and files behind it",
+    "macos": "the executable for macOS, in the emulator",
     "qemu": "qemu-aarch64",
     "native": "this processor",
     "kernel": "a Linux kernel of its own, in qemu-system-aarch64",
@@ -37,7 +38,7 @@ MACHINES: Final = {
 
 def machines_here() -> list[str]:
     """What the tests run on when nobody says; the last is the quickest."""
-    found = ["emulator", "qemu"]  # where qemu is missing, need_tool says so
+    found = ["emulator", "macos", "qemu"]  # where qemu is missing, need_tool says so
     if platform.system() == "Linux" and platform.machine() == "aarch64":
         found.append("native")
     return found
@@ -59,16 +60,14 @@ def command(
     from svc0 import build
 
     image = scratch / "svc0"
-    image.write_bytes(build.executable(None, strip=True, **settings))
-    image.chmod(0o755)
+    content = build.executable(platform="macos" if machine == "macos" else "linux", **settings)
+    build.write(image, content)
+    emulated = [sys.executable, "-m", "svc0.machine", "--machine", "emulator", str(image), "svc0"]
     before: dict[str, list[str]] = {
         "native": [str(image)],
         "qemu": [need_tool("qemu-aarch64"), str(image)] if machine == "qemu" else [],
-        "emulator": [
-            *(sys.executable, "-m", "svc0.machine", "--machine", machine),
-            str(image),
-            "svc0",
-        ],
+        "emulator": emulated,
+        "macos": emulated,
     }
     return [*before[machine], "-r", str(site), "-p", "0", "-b", "127.0.0.1", *options]
 
