@@ -22,17 +22,17 @@ class Memory:
 
     def bytes(self, field: Field, size: int | None = None) -> bytes:
         """The bytes from a field on: all of it, or so many."""
-        return self.machine.read(self.address + field, field.size if size is None else size)
+        return self.machine.read(int(self.address + field), field.size if size is None else size)
 
     def __setitem__(self, field: Field, value: int | bytes) -> None:
         if isinstance(value, int):
             assert field.width, f"{field} is not a number"
             value = (value % (1 << 8 * field.width)).to_bytes(field.width, "little")
-        self.machine.write(self.address + field, value)
+        self.machine.write(int(self.address + field), value)
 
     def __getitem__(self, field: Field) -> int:
         assert field.width, f"{field} is not a number"
-        content = self.machine.read(self.address + field, field.width)
+        content = self.machine.read(int(self.address + field), field.width)
         return int.from_bytes(content, "little", signed=isinstance(field, i32 | i64))
 
 
