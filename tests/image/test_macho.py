@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Never
 
@@ -21,7 +22,7 @@ from unicorn.unicorn import Uc
 from svc0.a64 import *
 from svc0.image.dwarf import debug_sections
 from svc0.image.layout import Program, Spot, lay_out
-from svc0.image.macho import BASE, HEADERS, macho
+from svc0.image.macho import BASE, HEADERS, executable, macho
 from svc0.image.sources import source_path
 from svc0.server.start import start
 from tests.image import sample
@@ -198,6 +199,16 @@ def test_both_files_are_one_program_for_a_debugger() -> None:
 def test_other_programs_have_other_uuids() -> None:
     uuids = {MachO(make()).one(LC_UUID).content for make in OURS.values()}
     assert len(uuids) == 2
+
+
+def test_a_constant_may_change_before_the_file_is_written() -> None:
+    """As settings do: the file is made of the program, and signed last."""
+    program = laid_out(sample.start)
+    constants, at = program.constants, program.addresses[sample.GREETING] - BASE
+    content = constants.content[:at] + b"HELLO" + constants.content[at + 5 :]
+    image = MachO(executable(replace(program, constants=replace(constants, content=content))))
+    assert b"HELLO" in image.content(image.section("__const"))
+    assert all(rule.is_kept(image) for rule in (*KERNEL, *DYLD, *SIGNATURE))
 
 
 # --- the same source, the same bytes ------------------------------------------------

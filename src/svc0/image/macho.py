@@ -44,20 +44,20 @@ BASE: Final = 1 << 32
 """Where the image begins before the kernel moves it: behind 4 GiB that nobody may touch."""
 
 HEADERS: Final = 0x600
-"""How many bytes the layout must leave free for the header and the load commands."""
+"""How many bytes the layout must leave free for the header and the load commands: 1520 at most."""
 
-HEADER: Final = 32
-MAGIC, ARM64, ANY_ARM64, EXECUTE = 0xFEED_FACF, 0x0100_000C, 0, 2
-NO_UNDEFINED, DYLD_LINKED, TWO_LEVEL, PIE = 0x1, 0x4, 0x80, 0x20_0000  # MH_…
+HEADER, SYMBOL = 32, 16
+MAGIC, ARM64, ALL_ARM64, EXECUTE = 0xFEED_FACF, 0x0100_000C, 0, 2  # MH_MAGIC_64, CPU_…, MH_EXECUTE
+MH_NOUNDEFS, MH_DYLDLINK, MH_TWOLEVEL, MH_PIE = 0x1, 0x4, 0x80, 0x20_0000
 R, W, X = 1, 2, 4
 
-SEGMENT, SYMTAB, DYSYMTAB, LOAD_DYLIB, LOAD_DYLINKER = 0x19, 0x2, 0xB, 0xC, 0xE  # LC_…
-UUID_, CODE_SIGNATURE, BUILD_VERSION = 0x1B, 0x1D, 0x32
-DYLD_INFO_ONLY, MAIN = 0x8000_0022, 0x8000_0028
+LC_SYMTAB, LC_DYSYMTAB, LC_LOAD_DYLIB, LC_LOAD_DYLINKER = 0x2, 0xB, 0xC, 0xE
+LC_SEGMENT_64, LC_UUID, LC_CODE_SIGNATURE, LC_BUILD_VERSION = 0x19, 0x1B, 0x1D, 0x32
+LC_DYLD_INFO_ONLY, LC_MAIN = 0x8000_0022, 0x8000_0028
 
 INSTRUCTIONS, ZERO_FILL, DEBUG = 0x8000_0400, 0x1, 0x0200_0000  # S_ATTR_…, S_ZEROFILL
 IN_SECTION, EXTERNAL = 0xE, 0x1  # N_SECT, N_EXT
-SYMBOL, LINKEDIT_ALIGN = 16, 16
+LINKEDIT_ALIGN: Final = 16
 
 DYLD, LIBRARY = b"/usr/lib/dyld\0", b"/usr/lib/libSystem.B.dylib\0"
 MACOS, OLDEST, SDK = 1, 11 << 16, 15 << 16
@@ -89,7 +89,9 @@ def executable(
     file = bytearray(loaded(program))
     text = text_segment(program, len(file))
     segments = [PAGE_ZERO, text, *data_segments(program, len(file))]
-    symbols = Symbols(program, [section for segment in segments for section in segment.sections])
+    symbols = SymbolTable(
+        program, [section for segment in segments for section in segment.sections]
+    )
     if not strip:
         symbols.add_all()
         segments.append(debug_segment(file, segments[-1].end, debug_sections(program, source_root)))
@@ -100,10 +102,10 @@ def executable(
     segments.append(Segment("__LINKEDIT", segments[-1].end, whole(length), start, length, R))
     head = header([
         *map(bytes, segments),
-        command(DYLD_INFO_ONLY, bytes(40)),
+        command(LC_DYLD_INFO_ONLY, bytes(40)),
         *symbols.commands(start),
         *program_commands(program),
-        command(CODE_SIGNATURE, pack("<II", limit, size(limit, identifier))),
+        command(LC_CODE_SIGNATURE, pack("<II", limit, size(limit, identifier))),
     ])  # fmt: skip
     file[: len(head)] = head
     return bytes(file) + sign(bytes(file), text.size, identifier)
@@ -113,8 +115,8 @@ def header(commands: Sequence[bytes]) -> bytes:
     """The first bytes of the file, up to the last load command."""
     content = b"".join(commands)
     assert HEADER + len(content) <= HEADERS, "there is room for every command that is written here"
-    flags = NO_UNDEFINED | DYLD_LINKED | TWO_LEVEL | PIE
-    kind = MAGIC, ARM64, ANY_ARM64, EXECUTE
+    flags = MH_NOUNDEFS | MH_DYLDLINK | MH_TWOLEVEL | MH_PIE
+    kind = MAGIC, ARM64, ALL_ARM64, EXECUTE
     return pack("<IIIIIIII", *kind, len(commands), len(content), flags, 0) + content
 
 
@@ -146,11 +148,11 @@ def program_commands(program: Program) -> list[bytes]:
     """Who loads the program, what it is, where it starts, which library it is linked with."""
     entry = program.addresses[program.entry] - BASE
     return [
-        command(LOAD_DYLINKER, pack("<I", 12) + DYLD),
-        command(UUID_, uuid(program)),
-        command(BUILD_VERSION, pack("<IIII", MACOS, OLDEST, SDK, 0)),
-        command(MAIN, pack("<QQ", entry, 0)),
-        command(LOAD_DYLIB, pack("<IIII", 24, 0, VERSION, VERSION) + LIBRARY),
+        command(LC_LOAD_DYLINKER, pack("<I", 12) + DYLD),
+        command(LC_UUID, uuid(program)),
+        command(LC_BUILD_VERSION, pack("<IIII", MACOS, OLDEST, SDK, 0)),
+        command(LC_MAIN, pack("<QQ", entry, 0)),
+        command(LC_LOAD_DYLIB, pack("<IIII", 24, 0, VERSION, VERSION) + LIBRARY),
     ]
 
 
@@ -201,7 +203,7 @@ class Segment:
         place = pack("<QQQQ", self.address, self.memory, self.offset, self.size)
         rights = pack("<IIII", self.rights, self.rights, len(self.sections), 0)
         sections = b"".join(section.put(self.name) for section in self.sections)
-        return command(SEGMENT, pack("<16s", self.name.encode()) + place + rights + sections)
+        return command(LC_SEGMENT_64, pack("<16s", self.name.encode()) + place + rights + sections)
 
 
 PAGE_ZERO: Final = Segment("__PAGEZERO", 0, BASE, 0, 0, 0)
@@ -229,26 +231,25 @@ def data_segments(program: Program, offset: int) -> list[Segment]:
 def debug_segment(file: bytearray, address: int, contents: dict[str, bytes]) -> Segment:
     """Debug information, put at the end of the file, and at an address: all segments have one.
 
-    What is not mapped at all has been refused by one dyld or another (docs/decisions/0006).
+    One that is not mapped has been refused, by one dyld or another (docs/decisions/0006-mach-o.md).
     """
     start = len(file)
     sections: list[Section] = []
     for name, content in contents.items():
-        at = len(file)
-        where = address + at - start
+        at, called = len(file), "__" + name.removeprefix(".")
         sections.append(
-            Section("__" + name.removeprefix("."), where, len(content), at, DEBUG, align=0)
+            Section(called, address + at - start, len(content), at, flags=DEBUG, align=0)
         )
         file += content
     file += bytes(whole(len(file)) - len(file))
-    length = len(file) - start
-    return Segment("__DWARF", address, length, start, length, R, sections)
+    size = len(file) - start
+    return Segment("__DWARF", address, size, start, size, R, sections)
 
 
 # --- symbols: what people look at -----------------------------------------------------
 
 
-class Symbols:
+class SymbolTable:
     """The symbols and their names, which begin ``__LINKEDIT``; at first there are none.
 
     A debugger shows a name without its first underscore, which every compiler for macOS writes.
@@ -287,4 +288,4 @@ class Symbols:
         before = count * SYMBOL
         tables = pack("<IIII", start, count, start + before, len(bytes(self)) - before)
         groups = pack("<IIIIII", 0, own, own, shared, count, 0)
-        return [command(SYMTAB, tables), command(DYSYMTAB, groups + bytes(48))]
+        return [command(LC_SYMTAB, tables), command(LC_DYSYMTAB, groups + bytes(48))]
