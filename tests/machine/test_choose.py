@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 import svc0
-from svc0.machine import NAMES, MachineError, choose, native
+from svc0.machine import NAMES, MachineError, cache, choose, native
+from svc0.machine.emulator import Emulator
 
 from .guest import assemble
 
@@ -78,6 +80,69 @@ def test_native_runs_the_image_beside(monkeypatch: pytest.MonkeyPatch) -> None:
         assert process.stdout
         assert process.stdout.read() == b"ran\n"
     assert process.returncode == 0
+
+
+BECOME_ON_A_MAC = """
+import sys
+from pathlib import Path
+from svc0.machine import choose, native
+native.here = lambda: "macos"
+image = Path(sys.argv[1]).read_bytes()
+assert choose("auto").platform == "macos"
+choose("native").exec(image, ["it", "became", "this"], {"A": "b"})
+"""
+
+
+def test_a_mac_runs_what_is_kept_in_a_cache(tmp_path: Path) -> None:
+    """A name says what is in a file; one that is there already is not touched."""
+    caches = tmp_path / "Library" / "Caches" / "svc0"
+    inodes: set[int] = set()
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", BECOME_ON_A_MAC, str(ECHO)],
+            capture_output=True,
+            env={"PYTHONPATH": str(Path(svc0.__file__).parents[1]), "HOME": str(tmp_path)},
+            check=False,
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"became this\n", b"")
+        (found,) = caches.iterdir()
+        inodes.add(found.stat().st_ino)
+    assert len(inodes) == 1
+    assert found.read_bytes() == ECHO.read_bytes()
+    assert found.name == sha256(ECHO.read_bytes()).hexdigest()
+
+
+def test_what_was_spoilt_is_written_anew(tmp_path: Path) -> None:
+    path = cache.kept(b"some program", tmp_path / "kept")
+    before = path.stat().st_ino
+    with path.open("ab") as file:
+        file.write(b"!")
+    assert cache.kept(b"some program", tmp_path / "kept") == path
+    assert path.read_bytes() == b"some program"
+    assert path.stat().st_ino != before
+
+
+def test_a_cache_of_everybody_is_not_trusted(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    with pytest.raises(MachineError, match="others can write to"):
+        cache.kept(b"some program", tmp_path)
+
+
+def test_a_mac_runs_the_image_beside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(native, "here", lambda: "macos")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    machine = choose("native")
+    with machine.start(ECHO.read_bytes(), ["it", "ran"], {}, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.read() == b"ran\n"
+    assert process.returncode == 0
+
+
+def test_every_machine_says_what_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    assert choose("native").platform == "linux"
+    assert choose("emulator").platform == "linux"
+    assert Emulator(platform="macos").platform == "macos"
 
 
 def test_no_qemu_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The table of calls: complete, right in its numbers; and the small calls that fit nowhere."""
+"""The small calls of Linux that fit nowhere else."""
 
 from __future__ import annotations
 
@@ -6,41 +6,11 @@ import errno
 
 import pytest
 
-from svc0.kernel import calls, constants, errors
-from svc0.machine import _linux as linux
 from svc0.machine.descriptors import Descriptors
-from svc0.machine.linux.personality import BY_NUMBER, KNOWN_TO_BE_MISSING, guest_error
+from svc0.machine.linux.personality import guest_error
 from svc0.machine.world import File
 
 from .guest import every_machine, machine_named, run
-
-
-def test_every_call_of_the_server_is_answered() -> None:
-    missing = [
-        call.__name__
-        for number, call in calls.CALLS.items()
-        if number not in BY_NUMBER and number not in KNOWN_TO_BE_MISSING
-    ]
-    assert missing == []
-
-
-def test_numbers_are_those_of_the_kernel_room() -> None:
-    """Two rooms wrote them down from the same headers, each for itself."""
-    names = {number: name for name, number in linux.CALLS.items()}
-    for number, call in calls.CALLS.items():
-        assert names[number] == call.__name__
-
-
-def test_constants_are_those_of_the_kernel_room() -> None:
-    ours = linux.ERRORS | linux.SIGNALS | linux.OPEN_FLAGS | linux.FAMILIES | linux.LIMITS
-    ours |= linux.SOCKET_TYPES | linux.MESSAGE_FLAGS | linux.LEVELS
-    ours |= {name: number for names in linux.OPTIONS.values() for name, number in names.items()}
-    ours |= {name: value for name, value in vars(linux).items() if isinstance(value, int)}
-    theirs = {error.name: int(error) for error in errors.Errno}
-    theirs |= {name: value for name, value in vars(constants).items() if isinstance(value, int)}
-    both = ours.keys() & theirs.keys()
-    assert len(both) > 50
-    assert {name: ours[name] for name in both} == {name: theirs[name] for name in both}
 
 
 def test_errors_go_by_name() -> None:

@@ -1,4 +1,6 @@
-"""Run a static AArch64 Linux executable: `python -m svc0.machine [--machine NAME] IMAGE [ARGV…]`.
+"""Run an ARM64 executable: `python -m svc0.machine [--machine NAME] IMAGE [ARGV…]`.
+
+It is a static ELF file for Linux, or a Mach-O file for macOS that wants nothing of dyld.
 
 What follows IMAGE is all of the guest's argv, argv[0] first; without it, argv[0] is IMAGE.
 """
@@ -14,7 +16,7 @@ from . import NAMES, MachineError, choose
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        "python -m svc0.machine", description="Run an AArch64 executable."
+        "python -m svc0.machine", description="Run an ARM64 executable for Linux or macOS."
     )
     parser.add_argument("--machine", default="auto", choices=NAMES)
     parser.add_argument("image", type=Path)

@@ -17,7 +17,7 @@ NAMES = (AUTO, *MACHINES, Emulator.name)
 
 
 def choose(name: str = AUTO, symbols: Symbols | None = None) -> Machine:
-    """The machine of that name; "auto" is native on ARM64 Linux, everywhere else the emulator."""
+    """The machine of that name; "auto" is native on ARM64 Linux and Macs, else the emulator."""
     if name == AUTO:
         name = Native.name if native.is_there() else Emulator.name
     if name == Emulator.name:

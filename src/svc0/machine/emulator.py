@@ -1,8 +1,9 @@
-"""The emulator: an ARM64 processor and a Linux kernel, wherever there is Python.
+"""The emulator: an ARM64 processor and two kernels, wherever there is Python.
 
-Unicorn translates the instructions and Python answers the system calls, with this computer's own
-files and sockets.  It is the machine of every host that is not ARM64 Linux, and everywhere the one
-that watches: it counts calls and instructions, and says what a fault was in words.
+Unicorn translates the instructions and Python answers the system calls, as Linux or as Darwin does,
+with this computer's own files and sockets.  It is the machine of every host whose processor is
+another, and everywhere the one that watches: it counts calls and instructions, and says what a
+fault was in words.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from svc0.a64.platforms import Platform
+
 from .darwin import Darwin
 from .errors import Fault, Symbols
 from .executable import read
@@ -26,12 +29,18 @@ from .process import Observer, Process
 
 
 class Emulator:
-    """Linux on ARM64, in this process."""
+    """Linux and Darwin on ARM64, in this process: an image says itself which of them it wants."""
 
     name = "emulator"
 
-    def __init__(self, symbols: Symbols | None = None, observers: Sequence[Observer] = ()) -> None:
+    def __init__(
+        self,
+        symbols: Symbols | None = None,
+        observers: Sequence[Observer] = (),
+        platform: Platform = "linux",
+    ) -> None:
         self._symbols, self._observers = symbols, tuple(observers)
+        self.platform: Platform = platform
 
     def describe(self) -> str:
         return (

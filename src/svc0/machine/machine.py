@@ -10,6 +10,8 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, Protocol, TypeAlias
 
+from svc0.a64.platforms import Platform
+
 HIGH = 200
 Environment: TypeAlias = Mapping[str, str] | None
 Stream: TypeAlias = int | IO[bytes] | None
@@ -20,6 +22,10 @@ class Machine(Protocol):
 
     @property
     def name(self) -> str: ...
+    @property
+    def platform(self) -> Platform:
+        """What an image for it is built for, if nobody asks for anything else."""
+        ...
 
     def describe(self) -> str:
         """One line for whoever wants to know what runs their server."""

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from svc0.a64.platforms import Platform
+
 from .errors import MachineError
 from .machine import Environment, Stream, environment, held, in_memory, out_of_the_way
 
@@ -26,6 +28,7 @@ class Qemu:
     """A Linux host with qemu-user."""
 
     name = "qemu"
+    platform: Platform = "linux"
 
     def __init__(self) -> None:
         path = find()
