@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from svc0.a64 import Label, Platform, Routine
-from svc0.a64.listing import Instruction
+from svc0.a64.listing import Chosen, Instruction
 from svc0.image.layout import Program
 from svc0.machine.coverage import Placed, Recorded, placed, read
 
@@ -119,10 +119,11 @@ def routines(package: ModuleType) -> Iterator[Routine]:
     """Every routine of a package, module by module, in the order of their lines."""
     for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
         module = importlib.import_module(found.name)
+        there = {value for value in vars(module).values() if isinstance(value, Routine)}
         own = {
-            value
-            for value in vars(module).values()
-            if isinstance(value, Routine) and value.__module__ == found.name
+            each
+            for each in there
+            if each.__module__ == found.name and not isinstance(each, Chosen)  # only a name
         }
         yield from sorted(own, key=lambda each: each.body.__code__.co_firstlineno)
 

@@ -10,10 +10,11 @@ import linecache
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 from svc0 import server
 from svc0.a64 import AssemblyError, Platform
+from svc0.a64.platforms import PLATFORMS
 from svc0.image import elf, macho
 from svc0.image.layout import Program, lay_out
 from svc0.server.start import start
@@ -74,7 +75,7 @@ def images() -> dict[Platform, Program]:
     """The server for each platform; a port that cannot be assembled yet is not there."""
     layouts = {"linux": (elf.HEADERS, 0), "macos": (macho.HEADERS, macho.BASE)}
     found: dict[Platform, Program] = {}
-    for platform in get_args(Platform):
+    for platform in PLATFORMS:
         headers, base = layouts[platform]
         try:
             found[platform] = lay_out(start, platform, headers=headers, base=base)
