@@ -4,7 +4,7 @@ They are blocked before there are workers, which inherit that: so a signal that 
 worker listens for it waits for it.
 
     Linux    signalfd: blocked signals are read
-    macOS    a kqueue, which workers do not inherit; it counts blocked signals as they come
+    macOS    a kqueue, which workers do not inherit; it counts signals as they come, blocked too
 """
 
 from svc0.a64 import *
@@ -82,15 +82,13 @@ def open_signalfd() -> x0:
 
 @routine
 def open_signal_queue() -> x0:
-    """Block the supervisor's signals, and make a queue of them: a descriptor, or -errno."""
+    """Make a queue of the supervisor's signals, and block them: a descriptor, or -errno.
+
+    In this order none is lost: it does not count what was blocked and pending before it.
+    """
     queue = x19
 
     with frame(queue, room=Kevent.size) as leave:
-        put_set(*HEARD)
-        mov(w0, SIG_BLOCK)
-        mov(x1, sp)
-        mov(x2, 0)
-        calls.sigprocmask()
         calls.kqueue()
         tbnz(x0, 63, leave)
         mov(queue, x0)
@@ -111,6 +109,11 @@ def open_signal_queue() -> x0:
             mov(x5, 0)
             calls.kevent()
             tbnz(x0, 63, leave)
+        put_set(*HEARD)
+        mov(w0, SIG_BLOCK)
+        mov(x1, sp)
+        mov(x2, 0)
+        calls.sigprocmask()
         mov(x0, queue)
     ret()
 
@@ -119,12 +122,11 @@ def open_signal_queue() -> x0:
 def read_signalfd(file: w0) -> w0:
     """Wait for a signal: its number, or 0 if something else woke us."""
     with frame(room=SignalInfo.size):
+        str_(wzr, [sp, SignalInfo.number])  # what a read that fails leaves
         mov(x1, sp)
         mov(x2, SignalInfo.size)
         calls.read()
-        cmp(x0, SignalInfo.size)
-        ldr(w9, [sp, SignalInfo.number])
-        csel(w0, w9, wzr, Condition.eq)
+        ldr(w0, [sp, SignalInfo.number])
     ret()
 
 
@@ -132,15 +134,14 @@ def read_signalfd(file: w0) -> w0:
 def read_signal_queue(file: w0) -> w0:
     """Wait for a signal: its number, or 0 if something else woke us."""
     with frame(room=Kevent.size):
+        str_(xzr, [sp, Kevent.ident])  # what a call that fails leaves
         mov(x1, 0)
         mov(w2, 0)
         mov(x3, sp)
         mov(w4, 1)
         mov(x5, 0)
         calls.kevent()
-        cmp(x0, 1)
-        ldr(x9, [sp, Kevent.ident])
-        csel(w0, w9, wzr, Condition.eq)
+        ldr(x0, [sp, Kevent.ident])
     ret()
 
 
