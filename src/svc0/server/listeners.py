@@ -303,10 +303,14 @@ def take_linux_client(listener: w0, address: x1) -> x0:
 
 @routine
 def take_macos_client(listener: w0, address: x1) -> x0:
-    """What ``take_linux_client`` does; the socket does not block because the listener does not."""
+    """What ``take_linux_client`` does; the socket does not block because the listener does not.
+
+    Of a client that has gone already the kernel may not know the address, and stores none.
+    """
     socket = x19
 
     with frame(socket, room=16) as leave:
+        strb(wzr, [address, SocketAddress.family])  # else it would be that of the client before
         mov(x2, sp)
         mov(w9, SocketAddress.size)
         str_(w9, [x2])
