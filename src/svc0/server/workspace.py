@@ -65,7 +65,6 @@ class Workspace(Struct):
     path_size: u64
     stat: Stat
     peer: SocketAddress
-    peer_size: u32
     etag: u8 = array(64)
     date: u8 = array(32)  # now, as in Date
     events: u64 = array(EVENTS_MAX * max(EpollEvent.size, Kevent.size) // 8)
