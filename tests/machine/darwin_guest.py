@@ -104,6 +104,7 @@ MEMORY = """
 """
 
 LAYOUT = f"""
+ENTRY(_start)
 SECTIONS {{
     . = {BASE + TEXT:#x};
     .text : {{ *(.text) *(.rodata) }}
