@@ -8,25 +8,36 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from svc0 import build
-from svc0.server.settings import SETTINGS, packed
+from svc0.a64.platforms import PLATFORMS, Platform
+from svc0.image.macho import HEADERS
+from svc0.server.settings import SETTINGS, Settings, packed
+from tests.image.macho import LC_CODE_SIGNATURE, MachO
 
-MOST_BYTES = 64 * 1024
+MOST_BYTES: dict[Platform, int] = {"linux": 64 * 1024, "macos": 96 * 1024}
+"""Segments fill pages of 16 KiB on macOS, and the signature comes behind them."""
+
+WAYS: list[tuple[Platform, bool]] = [
+    (platform, strip) for platform in PLATFORMS for strip in (True, False)
+]
 DIGEST = """
 import hashlib
 from svc0 import build
-for strip in True, False:
-    print(hashlib.sha256(build.executable(None, strip=strip, port=81)).hexdigest())
+from tests.test_build import WAYS
+for platform, strip in WAYS:
+    made = build.executable(platform=platform, strip=strip, port=81)
+    print(hashlib.sha256(made).hexdigest())
 """
 
 
 def test_the_same_bytes_from_every_process() -> None:
     here = [
-        hashlib.sha256(build.executable(None, strip=strip, port=81)).hexdigest()
-        for strip in (True, False)
+        hashlib.sha256(build.executable(platform=platform, strip=strip, port=81)).hexdigest()
+        for platform, strip in WAYS
     ]
     for seed, zone in ("1", "UTC"), ("4242", "Asia/Tokyo"):
         variables = os.environ | {"PYTHONHASHSEED": seed, "TZ": zone, "LC_ALL": "C"}
@@ -41,8 +52,21 @@ def test_the_same_bytes_from_every_process() -> None:
         assert done.stdout.split() == here
 
 
-def test_is_small() -> None:
-    assert len(build.executable(None)) < MOST_BYTES
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_is_small(platform: Platform) -> None:
+    assert len(build.executable(platform=platform)) < MOST_BYTES[platform]
+
+
+def test_settings_are_sealed_in() -> None:
+    """On macOS the signature is made of them too: of one page, and of nothing else."""
+    one, other = (build.executable(platform="macos", port=port) for port in (80, 81))
+    at = one.index(packed(port=80))
+    assert other[at : at + len(SETTINGS)] == packed(port=81)
+    differ = [n for n, (a, b) in enumerate(zip(one, other, strict=True)) if a != b]
+    signature = MachO(one).one(LC_CODE_SIGNATURE)["dataoff"]
+    places = {at + Settings.port, *range(HEADERS), *range(signature, len(one))}
+    assert differ
+    assert places.issuperset(differ), "besides the UUID in the head, and the hashes"
 
 
 def test_settings_are_all_that_differs() -> None:
@@ -61,7 +85,7 @@ def test_settings_are_all_that_differs() -> None:
         ({"root": "x" * 1024}, "root takes up to 1023 bytes without NUL"),
     ],
 )
-def test_refuses_settings(settings: dict[str, str | int], message: str) -> None:
+def test_refuses_settings(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build.executable(None, strip=True, **settings)
 

@@ -99,6 +99,7 @@ def test_help(flag: str) -> None:
     assert (status, errors) == (0, "")
     assert "serve" in out
     assert "build" in out
+    assert "doctor" in out
     for command in "serve", "build":
         status, out, errors = run(command, flag)
         assert (status, errors) == (0, "")
@@ -157,7 +158,7 @@ MISTAKES = [
 def test_a_mistake_is_one_plain_line_and_2(words: tuple[str, ...]) -> None:
     status, out, errors = run(*words)
     assert (status, out) == (2, "")
-    assert re.fullmatch(r"svc0: [^\n]+: try svc0( serve| build)? --help\n", errors), errors
+    assert re.fullmatch(r"svc0: [^\n]+: try svc0( serve| build| doctor)? --help\n", errors), errors
 
 
 def test_a_mistake_is_plain_on_a_terminal_too() -> None:
@@ -205,6 +206,7 @@ def test_what_cannot_be_done_is_one_line_and_1(tmp_path: Path, site: Path) -> No
     for words, message in {
         ("build", "-o", "/not/there/x"): "cannot write /not/there/x: no such file or directory",
         ("build", "-o", folder): f"cannot write {folder}: is a directory",
+        ("doctor", "/not/there"): "cannot read /not/there: no such file or directory",
         ("build", "-b", "no.such.name.invalid"): "cannot listen on no.such.name.invalid: "
         "there is no such address or name",
         ("build", "x" * 1024): "root takes up to 1023 bytes without NUL",
@@ -249,6 +251,38 @@ def test_build(tmp_path: Path, site: Path) -> None:
             assert answer.read() == (site / "index.html").read_bytes()
         process.terminate()
         assert process.wait(SECONDS) == 0
+
+
+def test_build_for_all_platforms(tmp_path: Path) -> None:
+    status, out, errors = run("build", "-o", "made", "--platform", "all", cwd=tmp_path)
+    assert (status, out) == (0, "")
+    magic = {"made-linux": b"\x7fELF", "made-macos": b"\xcf\xfa\xed\xfe"}
+    assert {path.name: path.read_bytes()[:4] for path in tmp_path.iterdir()} == magic
+    assert [line.split()[2] for line in errors.splitlines()] == ["made-linux,", "made-macos,"]
+
+
+def test_build_for_a_platform_that_is_none(tmp_path: Path) -> None:
+    status, _, errors = run("build", "--platform", "windows", cwd=tmp_path)
+    assert status == 2
+    assert "'windows' is not one of 'linux', 'macos', 'all'" in errors
+
+
+def test_doctor(tmp_path: Path) -> None:
+    assert run("build", "-o", "made", "--platform", "all", cwd=tmp_path)[0] == 0
+    status, out, errors = run("doctor", "made-linux", "made-macos", cwd=tmp_path)
+    assert (status, errors) == (0, "")
+    assert out.startswith(f"svc0 {__version__} on ")
+    lines = [line.split()[:2] for line in out.splitlines()]
+    for name in "emulator", "made-linux", "made-macos":
+        assert [name, "yes"] in lines
+    assert re.search(r"^svc0 serve uses: (native|emulator)$", out, re.MULTILINE)
+
+
+def test_doctor_of_what_is_no_executable(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("hello")
+    status, out, errors = run("doctor", "notes", cwd=tmp_path)
+    assert (status, errors) == (1, "")
+    assert ["notes", "problem"] in [line.split()[:2] for line in out.splitlines()]
 
 
 def test_build_with_symbols(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The command line: ``svc0 serve`` and ``svc0 build``.
+"""The command line: ``svc0 serve``, ``svc0 build`` and ``svc0 doctor``.
 
 Mistakes are one plain line on standard error and an exit code: 2 for words that
 make no sense, 1 for what could not be done.
@@ -18,8 +18,11 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
-from svc0 import __version__, build
+from svc0 import __version__, build, doctor
+from svc0.a64.platforms import PLATFORMS, Platform
 from svc0.config import OPTIONS, LogName, Value
 from svc0.machine import Machine, MachineError, choose
 
@@ -64,6 +67,7 @@ app = Application(
     pretty_exceptions_enable=False,
 )
 messages = Console(stderr=True, highlight=False)
+results = Console(highlight=False)
 
 
 class MachineName(StrEnum):
@@ -73,6 +77,23 @@ class MachineName(StrEnum):
     NATIVE = "native"
     QEMU = "qemu"
     EMULATOR = "emulator"
+
+
+class PlatformName(StrEnum):
+    """What systems an executable is for."""
+
+    LINUX = "linux"
+    MACOS = "macos"
+    ALL = "all"
+
+    @property
+    def platforms(self) -> tuple[Platform, ...]:
+        """Which they are."""
+        return PLATFORMS if self is PlatformName.ALL else (self.value,)
+
+
+HERE = PlatformName.MACOS if sys.platform == "darwin" else PlatformName.LINUX
+"""The platform that an executable is for unless another is asked for."""
 
 
 def option(name: str, *flags: str, meaning: str = "") -> Any:
@@ -179,6 +200,7 @@ def serve(
     if workers == 0 and runs.name != "native":
         workers = 1
     image = settled(
+        platform="linux",
         log=log.number,
         connections=connections,
         head_seconds=head_seconds,
@@ -203,9 +225,20 @@ def build_(
             show_default="where it is started",
         ),
     ] = None,
-    output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")] = Path(
-        "server"
-    ),
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--output", help="The file to write; for all platforms -linux, -macos is added."
+        ),
+    ] = Path("server"),
+    platform: Annotated[
+        PlatformName,
+        typer.Option(
+            "--platform",
+            help="ARM64 Linux (ELF), macOS on Apple Silicon (Mach-O, signed), or all.",
+            show_default=f"{HERE}, this one" if sys.platform == "darwin" else "linux",
+        ),
+    ] = HERE,
     port: Port = int(OPTIONS["port"].default),
     bind: Bind = str(OPTIONS["address"].default),
     workers: Annotated[int, option("workers", "-w", "--workers")] = int(OPTIONS["workers"].default),
@@ -215,37 +248,76 @@ def build_(
     idle_seconds: IdleSeconds = int(OPTIONS["idle_seconds"].default),
     send_seconds: SendSeconds = int(OPTIONS["send_seconds"].default),
     symbols: Annotated[
-        bool, typer.Option("--symbols", help="Keep symbols and line numbers, for gdb.")
+        bool, typer.Option("--symbols", help="Keep symbols and line numbers, for gdb and LLDB.")
     ] = False,
 ) -> None:
-    """Write the server as one static executable for ARM64 Linux.
+    """Write the server as one executable, for ARM64 Linux or for macOS on Apple Silicon.
 
     What is chosen here is what it does when it is told nothing else:
     `./server -r DIR -p PORT -b ADDRESS -w WORKERS`, `./server -h`.
+
+    Any computer can write any of them: nothing but Python is needed, and nothing of a Mac.
     """  # fmt: skip
-    image = settled(
-        strip=not symbols,
-        root=str(root) if root else ".",
-        port=port,
-        address=resolved(bind),
-        workers=workers,
-        log=log.number,
-        connections=connections,
-        head_seconds=head_seconds,
-        idle_seconds=idle_seconds,
-        send_seconds=send_seconds,
-    )
+    for one in platform.platforms:
+        path = output
+        if platform is PlatformName.ALL:
+            path = output.with_name(f"{output.name}-{one}")
+        image = settled(
+            platform=one,
+            strip=not symbols,
+            root=str(root) if root else ".",
+            port=port,
+            address=resolved(bind),
+            workers=workers,
+            log=log.number,
+            connections=connections,
+            head_seconds=head_seconds,
+            idle_seconds=idle_seconds,
+            send_seconds=send_seconds,
+        )
+        try:
+            build.write(path, image)
+        except OSError as error:
+            fail(f"cannot write {path}: {str(error.strerror).lower()}")
+        say(f"wrote {path}, {len(image):,} bytes")
+
+
+@app.command("doctor")
+def doctor_(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="FILE…", help="Executables to look at too.", show_default=False),
+    ] = None,
+) -> None:
+    """Say what this computer can run, what is missing, and how to get it.
+
+    Of an executable it says what it is for, and whether a kernel would start it; on a Mac also
+    whether its signature holds and whether it is in quarantine. Nothing is changed. The exit
+    code is 1 if there is a problem.
+    """
+    findings = list(doctor.machines())
     try:
-        build.write(output, image)
+        for file in files or []:
+            findings += doctor.file_findings(file)
     except OSError as error:
-        fail(f"cannot write {output}: {str(error.strerror).lower()}")
-    say(f"wrote {output}, {len(image):,} bytes")
+        fail(f"cannot read {error.filename}: {str(error.strerror).lower()}")
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    colours = {"yes": "green", "no": "dim", "problem": "bold red"}
+    for finding in findings:
+        advice = f"\n[dim]{escape(finding.advice)}[/]" if finding.advice else ""
+        verdict = f"[{colours[finding.verdict]}]{finding.verdict}[/]"
+        table.add_row(escape(finding.what), verdict, f"{escape(finding.seen)}{advice}")
+    results.print(f"svc0 {__version__} on {doctor.host()}", markup=False)
+    results.print(table)
+    results.print(f"svc0 serve uses: {choose().name}", markup=False)
+    if not doctor.is_well(findings):
+        raise typer.Exit(FAILURE)
 
 
-def settled(*, strip: bool = True, **settings: Value) -> bytes:
+def settled(*, platform: Platform, strip: bool = True, **settings: Value) -> bytes:
     """The executable with these settings, or one line about what they may be."""
     try:
-        return build.executable(None, strip=strip, **settings)
+        return build.executable(platform=platform, strip=strip, **settings)
     except ValueError as error:
         fail(str(error))
 
