@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache
 
+import pytest
+
 from svc0.image.macho import macho
 from svc0.server.start import start
 from tests.image import peers, sample
@@ -41,4 +43,14 @@ OURS: Mapping[str, Callable[[], bytes]] = {
     "server, whole": server_whole,
 }
 
-ALL: Mapping[str, Callable[[], bytes]] = OURS | {"lld": peers.lld, "zig": peers.zig}
+PEERS: Mapping[str, Callable[[], bytes]] = {"lld": peers.lld, "zig": peers.zig}
+ALL = {**OURS, **PEERS}
+
+OF_PEERS, OF_ALL = (
+    [
+        pytest.param(name, marks=[pytest.mark.xdist_group("zig")] if name == "zig" else [])
+        for name in names
+    ]
+    for names in (PEERS, ALL)
+)
+"""Their names, for parametrize; zig takes seconds, so one worker is enough for it."""

@@ -13,7 +13,7 @@ from itertools import combinations, pairwise
 
 import pytest
 
-from tests.image.images import ALL, small, small_whole
+from tests.image.images import ALL, OF_ALL, small, small_whole
 from tests.image.macho import *
 from tests.image.rules import Rule, Rules
 
@@ -388,7 +388,7 @@ def text_is_as_large_in_the_file(image: MachO) -> bool:
 # --- and whether they are kept ------------------------------------------------------
 
 
-@pytest.mark.parametrize("made_by", ALL)
+@pytest.mark.parametrize("made_by", OF_ALL)
 @pytest.mark.parametrize("dyld_rule", DYLD, ids=str)
 def test_rule_is_kept(dyld_rule: Rule, made_by: str) -> None:
     assert dyld_rule.is_kept(MachO(ALL[made_by]()))

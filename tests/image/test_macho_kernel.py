@@ -9,7 +9,7 @@ from struct import pack
 
 import pytest
 
-from tests.image.images import ALL, small
+from tests.image.images import ALL, OF_ALL, small
 from tests.image.macho import *
 from tests.image.rules import Rule, Rules
 
@@ -198,7 +198,7 @@ def padded(size: int) -> int:
 # --- and whether they are kept ------------------------------------------------------
 
 
-@pytest.mark.parametrize("made_by", ALL)
+@pytest.mark.parametrize("made_by", OF_ALL)
 @pytest.mark.parametrize("kernel_rule", KERNEL, ids=str)
 def test_rule_is_kept(kernel_rule: Rule, made_by: str) -> None:
     assert kernel_rule.is_kept(MachO(ALL[made_by]()))

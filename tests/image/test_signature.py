@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from svc0.image.macho import macho
 from svc0.image.signature import sign, size
 from tests.image import peers, sample
-from tests.image.images import ALL, OURS, server, small
+from tests.image.images import ALL, OF_ALL, OF_PEERS, OURS, PEERS, server, small
 from tests.image.macho import LC_CODE_SIGNATURE, Change, MachO, command, written
 from tests.image.rules import Rule, Rules
 from tests.image.signed import Signature, directory, signature, super_blob
@@ -157,7 +157,7 @@ def every_page_has_its_hash(image: MachO) -> bool:
     return signature(image).is_true
 
 
-@pytest.mark.parametrize("made_by", ALL)
+@pytest.mark.parametrize("made_by", OF_ALL)
 @pytest.mark.parametrize("signature_rule", SIGNATURE, ids=str)
 def test_rule_is_kept(signature_rule: Rule, made_by: str) -> None:
     assert signature_rule.is_kept(MachO(ALL[made_by]()))
@@ -238,10 +238,10 @@ OTHERWISE = {
 }
 
 
-@pytest.mark.parametrize("linker", OTHERWISE)
+@pytest.mark.parametrize("linker", OF_PEERS)
 def test_others_write_the_same_fields(linker: str) -> None:
     ours = signature(MachO(macho(peers.main, identifier=peers.IDENTIFIER)))
-    theirs = signature(MachO(ALL[linker]()))
+    theirs = signature(MachO(PEERS[linker]()))
     different = {
         name
         for mine, other in ((ours.blob, theirs.blob), (ours.directory, theirs.directory))
