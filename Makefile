@@ -13,7 +13,7 @@ REQUESTS := 200000
 SEED := 1
 
 .DELETE_ON_ERROR:
-.PHONY: serve test lint types check bench campaign setup clean help
+.PHONY: serve test coverage lint types check bench campaign setup clean help
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -7
@@ -24,6 +24,11 @@ serve: $(VENV)/.serve
 # The last line of this is pytest's own summary.
 test: $(VENV)/.test setup
 	$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+
+# The same, and pages of what was run: build/coverage/index.html.
+coverage: $(VENV)/.test setup
+	SVC0_COVERAGE=var/coverage $(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS); \
+	  status=$$?; $(BIN)/python -m tools.coverage && exit $$status
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check

@@ -59,8 +59,8 @@ def complaints(
     for entry, times in Counter(entries).items():
         on = [entry.platform] if entry.platform else list(platforms)
         if times > max((there[entry.on(platform)] for platform in on), default=0):
-            what = f"{entry.way} after all" if entry.way else "executed after all"
-            yield f"{entry.routine}: {entry.line}: {what}; take it out of the list"
+            what = f"never {entry.way}" if entry.way else "not executed"
+            yield f"{entry.routine}: {entry.line}: listed as {what}, and that is not so"
 
 
 def check(seen: Report, file: Path) -> list[str]:
@@ -69,4 +69,6 @@ def check(seen: Report, file: Path) -> list[str]:
     found = [gap for each in seen.covered for gap in gaps(each)]
     broken = list(complaints(found, entries, [p for p in seen.platforms if p not in excused]))
     idle = set(excused) - {gap.platform for gap in found}
-    return broken + [f"{platform}: it has no gap; take it out of the list" for platform in idle]
+    return broken + [
+        f"{platform}: listed as a platform with gaps, and has none" for platform in idle
+    ]
