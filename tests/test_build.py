@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import stat
 import subprocess
@@ -21,9 +22,7 @@ from tests.image.macho import LC_CODE_SIGNATURE, MachO
 MOST_BYTES: dict[Platform, int] = {"linux": 64 * 1024, "macos": 96 * 1024}
 """Segments fill pages of 16 KiB on macOS, and the signature comes behind them."""
 
-WAYS: list[tuple[Platform, bool]] = [
-    (platform, strip) for platform in PLATFORMS for strip in (True, False)
-]
+WAYS = [*itertools.product(PLATFORMS, (True, False))]
 DIGEST = """
 import hashlib
 from svc0 import build
