@@ -27,7 +27,7 @@ class Memory:
     def __setitem__(self, field: Field, value: int | bytes) -> None:
         if isinstance(value, int):
             assert field.width, f"{field} is not a number"
-            value = (value % (1 << 8 * field.width)).to_bytes(field.width, "little")
+            value = (int(value) % (1 << 8 * field.width)).to_bytes(field.width, "little")
         self.machine.write(int(self.address + field), value)
 
     def __getitem__(self, field: Field) -> int:

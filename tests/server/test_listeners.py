@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import ipaddress
+import random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from svc0.a64 import platform, sizeof
 from svc0.kernel.constants import (
     AF_INET,
     AF_INET6,
+    F_SETFD,
+    F_SETFL,
+    FD_CLOEXEC,
     IPPROTO_TCP,
+    O_NONBLOCK,
+    SHUT_RD,
     SO_REUSEADDR,
     SO_REUSEPORT,
     SOCK_CLOEXEC,
@@ -22,7 +29,8 @@ from svc0.kernel.constants import (
     TCP_NOTSENT_LOWAT,
 )
 from svc0.kernel.errors import Errno
-from svc0.machine.call import Caller, caller
+from svc0.kernel.structs import SocketAddress
+from svc0.machine.call import ERRNO_MAX, Caller, caller
 from svc0.server import listeners as under_test
 from svc0.server.listeners import BACKLOG, BAD_ADDRESS, LISTENING, Listening, open_listeners
 from svc0.server.options import OPTIONS, WORKERS_MAX, Options
@@ -31,13 +39,33 @@ from tests.server.memory import Memory
 
 FREE_PORT = 54321
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def packed(address: Address, port: int) -> bytes:
+    """A socket's address as the platform has it, with zeros for a flow and a scope."""
+    version4 = address.version == 4
+    found = bytearray(16 if version4 else 28)
+    found[int(SocketAddress.family)] = int(AF_INET if version4 else AF_INET6)
+    found[SocketAddress.port : SocketAddress.port + 2] = port.to_bytes(2, "big")
+    at = SocketAddress.ipv4 if version4 else SocketAddress.ipv6
+    found[at : at + len(address.packed)] = address.packed
+    return bytes(found)
+
 
 class Sockets(Kernel):
-    """Sockets with their options and addresses; the call of a number in ``trouble`` fails."""
+    """Sockets with their options and addresses; the call of a number in ``trouble`` fails.
 
-    def __init__(self, trouble: dict[int, Errno] | None = None) -> None:
+    ``fcntl`` is no call that could: the descriptor is there, and so is the flag.
+    """
+
+    def __init__(self, trouble: dict[int, int] | None = None) -> None:
         super().__init__()
         self.trouble = trouble or {}
+        self.waiting: set[int] = set()
+        """Those that block."""
+        self.inherited: set[int] = set()
+        """Those that another program would have."""
         self.options: dict[int, set[tuple[int, int]]] = {}
         self.bound: dict[int, bytes] = {}
         self.listening: dict[int, int] = {}
@@ -53,11 +81,24 @@ class Sockets(Kernel):
     def socket(self, machine: Caller, family: int, kind: int, protocol: int) -> int:
         if failure := self.fails():
             return failure
-        assert kind == SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC
         assert (family in (AF_INET, AF_INET6), protocol) == (True, 0)
         self.made += 1
-        self.options[10 + self.made] = set()
-        return 10 + self.made
+        made = 10 + self.made
+        self.options[made] = set()
+        if platform() == "linux":
+            assert kind == SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC
+        else:
+            assert kind == SOCK_STREAM
+            self.waiting.add(made)
+            self.inherited.add(made)
+        return made
+
+    def fcntl(self, machine: Caller, file: int, command: int, argument: int) -> int:
+        {
+            (int(F_SETFL), int(O_NONBLOCK)): self.waiting,
+            (int(F_SETFD), int(FD_CLOEXEC)): self.inherited,
+        }[command, argument].remove(file)
+        return 0
 
     def setsockopt(
         self, machine: Caller, socket: int, level: int, option: int, value: int, size: int
@@ -76,7 +117,7 @@ class Sockets(Kernel):
         content = machine.read(address, size)
         assert content[2:4] != b"\0\0" or not self.bound, "each would get a port of its own"
         for other, taken in self.bound.items():
-            shared = (SOL_SOCKET, SO_REUSEPORT)
+            shared = (int(SOL_SOCKET), int(SO_REUSEPORT))
             both = shared in self.options[other] & self.options[socket]
             assert both or taken != content, "the port is not shared"
         self.bound[socket] = content
@@ -94,6 +135,7 @@ class Sockets(Kernel):
         return 0
 
     def listen(self, machine: Caller, socket: int, backlog: int) -> int:
+        assert socket not in self.waiting | self.inherited
         if not self.fails():
             self.listening[socket] = backlog
         return self.fails()
@@ -118,10 +160,11 @@ addresses = st.ip_addresses().filter(lambda address: getattr(address, "scope_id"
     port=st.integers(0, 65535),
     count=st.sampled_from([1, 2, 3, WORKERS_MAX]),
 )
-def test_open_listeners(
-    address: ipaddress.IPv4Address | ipaddress.IPv6Address, port: int, count: int
-) -> None:
-    """As many as are asked for, on the same port, and no other socket is left open."""
+def test_open_listeners(address: Address, port: int, count: int) -> None:
+    """One for each worker, on the same port, and no other socket is left open.
+
+    They are as many sockets on Linux, and one on macOS, which shares its port with nobody.
+    """
     kernel = Sockets()
     with caller(open_listeners) as machine:
         set_options(machine, str(address).encode(), port)
@@ -130,19 +173,17 @@ def test_open_listeners(
         content = found.bytes(Listening.sockets, 4 * count)
         port_now = int.from_bytes(found.bytes(Listening.address.port), "big")
     sockets = [int.from_bytes(content[at : at + 4], "little") for at in range(0, 4 * count, 4)]
+    apart = count if platform() == "linux" else 1
     assert kernel.listening == dict.fromkeys(sockets, BACKLOG)
     assert set(kernel.options) == set(sockets)
-    assert len(sockets) == count
-    always = {(SOL_SOCKET, SO_REUSEADDR), (IPPROTO_TCP, TCP_NODELAY)}
-    shared = {(SOL_SOCKET, SO_REUSEPORT)} if count > 1 else set[tuple[int, int]]()
-    assert all(options == always | shared for options in kernel.options.values())
+    assert len(kernel.options) == apart
+    wanted = {(int(SOL_SOCKET), int(SO_REUSEADDR)), (IPPROTO_TCP, TCP_NODELAY)}
+    if apart > 1:
+        wanted.add((int(SOL_SOCKET), int(SO_REUSEPORT)))
+    assert all(options == wanted for options in kernel.options.values())
     assert port_now == port or (port == 0 and port_now == FREE_PORT)
     for bound in kernel.bound.values():
-        family, packed = (AF_INET, bound[4:8]) if address.version == 4 else (AF_INET6, bound[8:24])
-        assert int.from_bytes(bound[:2], "little") == family
-        assert packed == address.packed
-        assert len(bound) == (16 if address.version == 4 else 28)
-        assert int.from_bytes(bound[2:4], "big") in (port, port_now)
+        assert bound in (packed(address, port), packed(address, port_now))
 
 
 CALLS_OF_TWO = 24
@@ -166,7 +207,7 @@ def test_what_is_no_address(address: bytes) -> None:
         set_options(machine, address, 80)
         assert machine.call(1, kernel=kernel) == BAD_ADDRESS
     assert kernel.names == []
-    assert BAD_ADDRESS not in [-error for error in Errno]
+    assert BAD_ADDRESS < -ERRNO_MAX
 
 
 @pytest.mark.parametrize("shared", [0, 1])
@@ -216,13 +257,8 @@ def test_read_address(address: str, port: int) -> None:
     if not is_address(address):
         assert result < 0
         return
-    wanted = ipaddress.ip_address(address)
     assert result == 0
-    family = AF_INET if wanted.version == 4 else AF_INET6
-    head = family.to_bytes(2, "little") + port.to_bytes(2, "big")
-    # Behind an IPv4 address are zeros; around an IPv6 one a flow and a scope, which are zeros too.
-    rest = wanted.packed + bytes(8) if wanted.version == 4 else bytes(4) + wanted.packed + bytes(4)
-    assert content == head + rest
+    assert content == packed(ipaddress.ip_address(address), port)
 
 
 @given(
@@ -233,12 +269,12 @@ def test_read_address(address: str, port: int) -> None:
 )
 def test_learn_address(
     socket: int,
-    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+    address: Address,
     port: int,
     error: int,
 ) -> None:
     """A port that was asked for stays; where any was, it is the one that was given."""
-    kernel = Sockets({1: Errno(error)} if error else None)
+    kernel = Sockets({1: error})
     with caller(under_test.read_address) as reader:
         set_options(reader, str(address).encode(), port)
         assert reader.call() == 0
@@ -252,3 +288,98 @@ def test_learn_address(
     told = port if port or error else FREE_PORT
     assert after == before[:2] + told.to_bytes(2, "big") + before[4:]
     assert kernel.names == ["getsockname"]
+
+
+# --- taking clients -----------------------------------------------------------------
+
+
+LISTENER, CLIENT = 5, 6
+
+
+class Door(Sockets):
+    """Where one client comes in, or an error (-errno) does."""
+
+    def __init__(self, peer: bytes, error: int = 0) -> None:
+        super().__init__()
+        self.peer, self.error = peer, error
+
+    def accept4(self, machine: Caller, socket: int, address: int, size: int, flags: int) -> int:
+        assert flags == SOCK_NONBLOCK | SOCK_CLOEXEC
+        return self.accept(machine, socket, address, size)
+
+    def accept(self, machine: Caller, socket: int, address: int, size: int) -> int:
+        """The socket does not block, because that was said or because the listener does not."""
+        assert socket == LISTENER
+        room = int.from_bytes(machine.read(size, 4), "little")
+        assert room == sizeof(SocketAddress) >= len(self.peer)
+        if self.error:
+            return -self.error
+        if platform() == "macos":
+            self.inherited.add(CLIENT)
+        machine.write(address, self.peer)
+        machine.write(size, len(self.peer).to_bytes(4, "little"))
+        return CLIENT
+
+
+@given(address=addresses, port=st.integers(0, 65535))
+def test_take_client(address: Address, port: int) -> None:
+    kernel = Door(packed(address, port))
+    peer = bytearray(random.randbytes(sizeof(SocketAddress)))
+    with caller(under_test.take_client) as machine:
+        assert machine.call(LISTENER, peer, kernel=kernel) == CLIENT
+    assert peer.startswith(kernel.peer)
+    assert kernel.inherited == set()
+
+
+@pytest.mark.parametrize("error", [Errno.EAGAIN, Errno.EMFILE, Errno.ECONNABORTED])
+def test_there_is_no_client(error: int) -> None:
+    peer = bytearray(sizeof(SocketAddress))
+    with caller(under_test.take_client) as machine:
+        assert machine.call(LISTENER, peer, kernel=Door(b"", error)) == -error
+
+
+@pytest.mark.platform("macos")
+def test_a_client_of_whom_nothing_is_known_any_more() -> None:
+    """It has gone already: its address is not that of the one before."""
+    peer = bytearray(packed(ipaddress.ip_address("127.0.0.1"), 80).ljust(28, b"\0"))
+    with caller(under_test.take_client) as machine:
+        assert machine.call(LISTENER, peer, kernel=Door(b"")) == CLIENT
+    assert peer[int(SocketAddress.family)] == 0
+
+
+# --- the end ------------------------------------------------------------------------
+
+
+class Closing(Kernel):
+    """It knows which listeners are shut or closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shut: list[int] = []
+        self.closed: list[int] = []
+
+    def shutdown(self, machine: Caller, socket: int, how: int) -> int:
+        assert how == SHUT_RD
+        self.shut.append(socket)
+        return random.choice([0, -Errno.ENOTCONN])
+
+    def close(self, machine: Caller, file: int) -> int:
+        self.closed.append(file)
+        return 0
+
+
+@given(sockets=st.lists(st.integers(3, 2**31 - 1), min_size=1, max_size=WORKERS_MAX))
+def test_stop_listening(sockets: list[int]) -> None:
+    """On Linux each is shut, whoever else has it; on macOS the one there is is closed, once."""
+    kernel = Closing()
+    if platform() == "macos":
+        sockets = sockets[:1] * len(sockets)
+    with caller(under_test.stop_listening) as machine:
+        listening = Memory(machine, Listening, machine.address(LISTENING))
+        content = b"".join(socket.to_bytes(4, "little") for socket in sockets)
+        listening[Listening.sockets] = content.ljust(4 * WORKERS_MAX, b"\x07")
+        machine.call(len(sockets), kernel=kernel)
+    if platform() == "linux":
+        assert (kernel.shut, kernel.closed) == (sockets, [])
+    else:
+        assert (kernel.shut, kernel.closed) == ([], sockets[:1])
