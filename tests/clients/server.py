@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import platform
 import re
 import signal
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from svc0.machine import native
 from tests.system import kernel
 from tests.tools import lacking, need_tool
 
@@ -38,10 +40,27 @@ MACHINES: Final = {
 
 def machines_here() -> list[str]:
     """What the tests run on when nobody says; the last is the quickest."""
-    found = ["emulator", "macos", "qemu"]  # where qemu is missing, need_tool says so
-    if platform.system() == "Linux" and platform.machine() == "aarch64":
+    found = ["emulator", "macos"]
+    if platform.system() == "Linux":
+        found.append("qemu")  # where it is missing, need_tool says so
+    if native.is_there():
         found.append("native")
     return found
+
+
+def executable_for(machine: str, settings: Settings) -> bytes:
+    """The executable that the machine runs; one that was built elsewhere, where $SVC0_IMAGE says.
+
+    Only what is built here can have settings of its own.
+    """
+    from svc0 import build
+
+    carried = os.environ.get("SVC0_IMAGE")
+    if carried and machine == "native" and not settings:
+        return Path(carried).read_bytes()
+    here = "macos" if platform.system() == "Darwin" else "linux"
+    for_macos = machine == "macos" or (machine == "native" and here == "macos")
+    return build.executable(platform="macos" if for_macos else "linux", **settings)
 
 
 def command(
@@ -60,8 +79,7 @@ def command(
     from svc0 import build
 
     image = scratch / "svc0"
-    content = build.executable(platform="macos" if machine == "macos" else "linux", **settings)
-    build.write(image, content)
+    build.write(image, executable_for(machine, settings))
     emulated = [sys.executable, "-m", "svc0.machine", "--machine", "emulator", str(image), "svc0"]
     before: dict[str, list[str]] = {
         "native": [str(image)],
