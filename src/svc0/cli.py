@@ -200,7 +200,7 @@ def serve(
     if workers == 0 and runs.name != "native":
         workers = 1
     image = settled(
-        platform="linux",
+        platform=runs.platform,
         log=log.number,
         connections=connections,
         head_seconds=head_seconds,

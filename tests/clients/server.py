@@ -60,7 +60,7 @@ def executable_for(machine: str, settings: Settings) -> bytes:
         return Path(carried).read_bytes()
     here = "macos" if platform.system() == "Darwin" else "linux"
     for_macos = machine == "macos" or (machine == "native" and here == "macos")
-    return build.executable(platform="macos" if for_macos else "linux", **settings)
+    return build.executable(platform="macos" if for_macos else "linux", strip=True, **settings)
 
 
 def command(
