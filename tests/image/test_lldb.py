@@ -56,7 +56,7 @@ def test_lines_and_names(whole: tuple[Path, Program]) -> None:
         distance = spot.address - program.addresses[spot.routine]
         where = program.names[spot.routine] + (f" + {distance}" if distance else "")
         assert f"`{where} at {spot.line}\n" in answer
-        names = re.findall(r'Variable: .* name = "(\w+)", .* = DW_OP_reg(\d+) ', answer)
+        names = re.findall(r'Variable: .* name = "(\w+)", .*\bDW_OP_reg(\d+) ', answer)
         assert {(name, int(n)) for name, n in names} == in_registers(
             program, spot.routine, distance
         )

@@ -125,7 +125,7 @@ def test_disassembly_is_the_listing(whole: tuple[Path, Program], tmp_path: Path)
     assert [words[spot.address] for spot in plain] == [again[4 * n] for n in range(len(plain))]
     for address, text in words.items():
         if (spot := program.spots.get(address)) is None:
-            assert text.split() == ["udf", "#0"]
+            assert text in ("udf #0", "udf #0x0")
         elif spot.instruction.to is not None:
             assert leads(program, spot, text)
 
@@ -142,13 +142,13 @@ def leads(program: Program, spot: Spot, text: str) -> bool:
     to, start = spot.instruction.to, program.addresses[spot.routine]
     target = start + 4 * (to.index or 0) if isinstance(to, Label) else program.addresses[to]  # pyright: ignore
     name, _, operands = text.partition(" ")
-    number = int(re.findall(r"(?:#|, |^)(0x[0-9a-f]+|-?\d+)", operands)[-1], 0)
+    number = int(re.findall(r"(?:#|, |^)(-?0x[0-9a-f]+|-?\d+)", operands)[-1], 0)
     wanted = {
-        "adr": target - spot.address,
-        "adrp": target & ~0xFFF,
-        "add": target & 0xFFF,
-    }.get(name, target)
-    return number == wanted
+        "adr": [target, target - spot.address],  # LLVM 22 says the one, LLVM 14 the other
+        "adrp": [target & ~0xFFF],
+        "add": [target & 0xFFF],
+    }
+    return number in wanted.get(name, [target])
 
 
 # --- what a debugger reads ----------------------------------------------------------
@@ -163,8 +163,9 @@ def test_symbolizer_knows_the_line_of_each_instruction(whole: tuple[Path, Progra
     path, program = whole
     words = "--output-style=GNU", f"--obj={path}", *map(hex, program.spots)
     shown = ask("llvm-symbolizer", *words).splitlines()
-    assert [*zip(shown[::2], shown[1::2], strict=True)] == [
-        (program.names[spot.routine], f"././{source_path(spot.routine)}:{spot.instruction.line}")
+    said = [(name, at.replace("./", "")) for name, at in zip(shown[::2], shown[1::2], strict=True)]
+    assert said == [
+        (program.names[spot.routine], f"{source_path(spot.routine)}:{spot.instruction.line}")
         for spot in program.spots.values()
     ]
 
