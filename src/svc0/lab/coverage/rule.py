@@ -56,7 +56,7 @@ def complaints(
         known = Counter(each.on(platform) for each in entries if each.platform in ("", platform))
         for gap in (here - known).elements():
             yield str(gap)
-    for entry, times in Counter(entries).items():
+    for entry, times in Counter(each._replace(why="") for each in entries).items():
         on = [entry.platform] if entry.platform else list(platforms)
         if times > max((there[entry.on(platform)] for platform in on), default=0):
             what = f"never {entry.way}" if entry.way else "not executed"
