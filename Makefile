@@ -11,9 +11,10 @@ BIN := $(VENV)/bin
 ARGS :=
 REQUESTS := 200000
 SEED := 1
+MACHINES := emulator
 
 .DELETE_ON_ERROR:
-.PHONY: serve test coverage lint types check bench campaign setup clean help
+.PHONY: serve test clients coverage lint types check bench campaign setup clean help
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -7
@@ -25,7 +26,11 @@ serve: $(VENV)/.serve
 test: $(VENV)/.test setup
 	$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
-# The same, and pages of what was run: build/coverage/index.html.
+# Only the tests in which clients talk to a server, on these machines: MACHINES=native,macos
+clients: $(VENV)/.test setup
+	$(BIN)/python -m pytest tests/clients -n auto --dist loadgroup --machines=$(MACHINES) $(ARGS)
+
+# All tests, and pages of what was run: build/coverage/index.html.
 coverage: $(VENV)/.test setup
 	SVC0_COVERAGE=var/coverage $(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS); \
 	  status=$$?; $(BIN)/python -m tools.coverage && exit $$status

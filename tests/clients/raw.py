@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 
 from tests.clients.server import Server
 from tests.clients.wire import Received, split
+from tests.tools import lacking
 
 T = TypeVar("T")
 
@@ -100,9 +101,16 @@ def eventually(look: Callable[[], T], what: str) -> T:
     return found
 
 
+def proc(process: int) -> Path:
+    """What Linux tells of a process, and other systems tell otherwise."""
+    if not Path("/proc/self").exists():
+        lacking("there is no /proc")
+    return Path(f"/proc/{process}")
+
+
 def children(process: int) -> list[int]:
     """The processes that a process has made and that run: the workers of a server."""
-    made = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    made = (proc(process) / f"task/{process}/children").read_text().split()
     return [int(one) for one in made if is_running(int(one))]
 
 
@@ -118,14 +126,14 @@ def workers(server: Server, count: int = 1) -> list[int]:
 
 def is_running(process: int) -> bool:
     with suppress(FileNotFoundError, ProcessLookupError):
-        return Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
+        return (proc(process) / "stat").read_text().rpartition(") ")[2][0] not in "ZX"
     return False
 
 
 def descriptors(process: int) -> list[str]:
     """What a process has open."""
     found: list[str] = []
-    for entry in Path(f"/proc/{process}/fd").iterdir():
+    for entry in (proc(process) / "fd").iterdir():
         with suppress(FileNotFoundError):  # closed while we look
             found.append(os.readlink(entry))
     return sorted(found)
