@@ -8,6 +8,7 @@ A routine is a function each of whose calls writes one instruction; its signatur
     structs     layouts of memory whose fields are their own offsets
     listing     @routine, label(), here(): what a routine writes down
     frames      frame(): the only way to move the stack pointer
+    notes       what the sources say of memory, for who watches it run
     integer, memory, control, simd, atomics, system    the instructions
 
     encoding, operands, vectors, mnemonic    rows of the manual: bits, operands, names
@@ -26,6 +27,7 @@ from . import (
     integer,
     listing,
     memory,
+    notes,
     operands,
     places,
     platforms,
@@ -41,6 +43,7 @@ from .frames import *
 from .integer import *
 from .listing import *
 from .memory import *
+from .notes import *
 from .operands import *
 from .places import *
 from .platforms import *
@@ -59,6 +62,7 @@ __all__ += frames.__all__
 __all__ += integer.__all__
 __all__ += listing.__all__
 __all__ += memory.__all__
+__all__ += notes.__all__
 __all__ += operands.__all__
 __all__ += places.__all__
 __all__ += platforms.__all__

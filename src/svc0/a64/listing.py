@@ -26,6 +26,7 @@ from .registers import Part, Register, V, Vector, W, X, x29
 
 if TYPE_CHECKING:
     from .mnemonic import Row
+    from .notes import Note
 
 __all__ = ["Routine", "chosen", "here", "label", "routine"]
 
@@ -73,6 +74,9 @@ class Listing:
     framed: bool = False  # whether a frame keeps the return address
     room: int = 0  # bytes at sp that are the open frame's
     moving_sp: bool = False  # true only while frame() writes
+    notes: list[tuple[int, Note]] = field(
+        default_factory=list["tuple[int, Note]"]
+    )  # svc0.a64.notes
 
     @property
     def given(self) -> int:
@@ -105,6 +109,10 @@ class Listing:
                     f"{instruction.text}: {name} belongs to the caller; save it in frame()"
                 )
         self.instructions.append(instruction)
+
+    def note(self, note: Note) -> None:
+        """Remember what is true before the next instruction."""
+        self.notes.append((len(self.instructions), note))
 
     def refuse_stack(self, instruction: Instruction) -> None:
         """Refuse what reaches out of the frame(): it alone moves sp and x29, and knows its room."""

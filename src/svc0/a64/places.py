@@ -7,6 +7,10 @@ A label is a place in a routine; data are constants, laid out read-only; a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .structs import Struct
 
 __all__ = ["Bss", "Data", "Label", "Offsets", "Place"]
 
@@ -85,9 +89,12 @@ class Offsets(Place):
 
 
 class Bss(Place):
-    """So many bytes of memory that start as zeros, readable and writable."""
+    """Memory that starts as zeros, readable and writable: so many bytes, or a struct."""
 
-    def __init__(self, size: int, *, align: int = 16, name: str = "") -> None:
+    def __init__(self, what: int | type[Struct], *, align: int = 16, name: str = "") -> None:
+        size = what if isinstance(what, int) else what.size
+        self.kind = None if isinstance(what, int) else what
+        """The struct that lies there, if it is one."""
         assert size > 0, "memory that is not there has no address"
         assert align & align - 1 == 0, "alignment is a power of two"
         self.size, self.align, self.name = size, align, name

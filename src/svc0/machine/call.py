@@ -25,6 +25,7 @@ cost a fraction of a millisecond.
 
 from __future__ import annotations
 
+import os
 import random
 import struct
 from collections.abc import Generator
@@ -43,13 +44,15 @@ from unicorn import (
 )
 from unicorn.unicorn_py3 import Uc, UcError  # its bindings are half-typed: kept to few modules
 
-from svc0.a64 import Place, Platform, Register, Routine, V, W, X
+from svc0.a64 import Place, Platform, Register, Routine, Struct, V, W, X
 from svc0.a64.platforms import current, on, settled
 from svc0.a64.registers import VS, XS, x0, x1, x8, x16, x18
 from svc0.image.layout import Program, lay_out
 
 from .coverage import watch_program
 from .cpu import ACCESSES, STOPS, UNDEFINED, Batch, Cause
+from .sanitizer import Mistake, Sanitizer
+from .sanitizer.engine import Engine
 
 __all__ = ["CallError", "Caller", "Kernel", "call", "caller"]
 
@@ -60,6 +63,7 @@ EDGE = 64
 """Bytes before a bytearray that must not change."""
 
 MOST_INSTRUCTIONS = 4_000_000
+SANITIZED = "SVC0_SANITIZED" in os.environ
 
 NUMBER = {r: getattr(arm64_const, f"UC_ARM64_REG_X{r.number}") for r in XS} | {
     v: getattr(arm64_const, f"UC_ARM64_REG_Q{v.number}") for v in VS
@@ -100,7 +104,9 @@ class Caller:
     call can go on where another ended.
     """
 
-    def __init__(self, routine: Routine, platform: Platform = "linux") -> None:
+    def __init__(
+        self, routine: Routine, platform: Platform = "linux", *, sanitized: bool = SANITIZED
+    ) -> None:
         self.routine = routine
         self.program: Program = lay_out(routine, platform, base=CODE)
         self.uc = Uc(UC_ARCH_ARM64, UC_MODE_ARM)
@@ -127,6 +133,10 @@ class Caller:
         self.uc.hook_add(UC_HOOK_INTR, self._interrupted)
         self.uc.hook_add(UC_HOOK_MEM_INVALID, self._refused)
         self.watch = watch_program(self.uc, self.program)
+        self.sanitizer = (
+            Sanitizer(Engine(self.uc), self.program, most=MOST_INSTRUCTIONS) if sanitized else None
+        )
+        self._in_kernel = False
 
     # --- what a kernel, and a test, may look at ------------------------------------
 
@@ -171,20 +181,31 @@ class Caller:
         self.uc.reg_write(NZCV, flags | value << 29)
 
     def read(self, address: int, size: int) -> bytes:
-        """Bytes of memory; CallError if there is none."""
+        """Bytes of memory; CallError if there is none, or if a kernel must not read it."""
+        if self.sanitizer and self._in_kernel:
+            self.sanitizer.reads(address, size)
         try:
             return bytes(self.uc.mem_read(address, size))
         except UcError:
             raise CallError(f"there are no {size} bytes at {address:#x}") from None
 
     def write(self, address: int, content: bytes | bytearray) -> None:
-        """Put bytes into memory; CallError if there is none."""
+        """Put bytes into memory; CallError if there is none, or if a kernel must not write it."""
+        if self.sanitizer:
+            self.sanitizer.writes(address, bytes(content), by_kernel=self._in_kernel)
         try:
             self.uc.mem_write(address, bytes(content))
             if address in self.program.text:
                 self.uc.ctl_flush_tb()  # else what ran once would run again as it was
+                self._look_away()
         except UcError:
             raise CallError(f"there is no room for {len(content)} bytes at {address:#x}") from None
+
+    def _look_away(self) -> None:
+        """What runs is no longer what was assembled: nobody knows what its instructions do."""
+        if self.sanitizer:
+            self.sanitizer.retire()
+            self.sanitizer = None
 
     def address(self, place: Place) -> int:
         """Where a place lies; CallError if the routine neither calls nor mentions it."""
@@ -192,8 +213,18 @@ class Caller:
             raise CallError(f"{self.routine} does not reach {place!r}, so it has no address here")
         return self.program.addresses[place]
 
-    def place(self, content: bytes | bytearray, *, writable: bool = True) -> int:
-        """Put bytes right before a page that is not there; their address."""
+    def place(
+        self,
+        content: bytes | bytearray,
+        *,
+        writable: bool = True,
+        name: str = "",
+        kind: type[Struct] | None = None,
+    ) -> int:
+        """Put bytes right before a page that is not there; their address.
+
+        What they are called, or the struct that they are, is for what the sanitizer has to say.
+        """
         pages = -(-max(len(content), 1) // PAGE) * PAGE
         start = self._arena[-1][0] + self._arena[-1][1] + PAGE if self._arena else ARENA
         self.uc.mem_map(start, pages, UC_PROT_READ | (UC_PROT_WRITE if writable else 0))
@@ -201,6 +232,9 @@ class Caller:
         address = start + pages - len(content)
         edge = random.randbytes(min(EDGE, address - start))
         self.uc.mem_write(address - len(edge), edge + content)
+        if self.sanitizer:
+            name = name or (kind.__name__ if kind else "what was placed")
+            self.sanitizer.begin(name, address, bytes(content), kind)
         return address
 
     # --- a call ----------------------------------------------------------------------
@@ -210,6 +244,8 @@ class Caller:
         for start, size in self._arena:
             self.uc.mem_unmap(start, size)
         self._arena.clear()
+        if self.sanitizer:
+            self.sanitizer.reset()
         zeros = self.program.zeros
         if zeros.size:
             self.uc.mem_write(zeros.address, bytes(zeros.size))
@@ -231,7 +267,7 @@ class Caller:
             if isinstance(argument, Place):
                 value = self.address(argument)
             elif isinstance(argument, bytes | bytearray):
-                value = self.place(argument, writable=isinstance(argument, bytearray))
+                value = self.place(argument, writable=isinstance(argument, bytearray), name=name)
                 if isinstance(argument, bytearray):
                     buffers.append(Handed(self, name, argument, value))
             else:
@@ -292,11 +328,16 @@ class Caller:
     def _run(self, start: int) -> None:
         if self.watch:
             self.watch.begin()
+        if self.sanitizer:
+            given = [r.number for r in self.routine.parameters.values() if isinstance(r, X)]
+            self.sanitizer.start({n: self._given.values[n] for n in given})
         try:
-            self.uc.emu_start(start, RETURN, count=MOST_INSTRUCTIONS)
+            self.uc.emu_start(start, RETURN, count=0 if self.sanitizer else MOST_INSTRUCTIONS)
         except UcError as error:
-            if self.failure is None:
+            if self.failure is None and not (self.sanitizer and self.sanitizer.mistake):
                 raise CallError(f"{self.where()}: {error}{self.named()}") from None
+        if self.sanitizer and self.sanitizer.mistake:
+            raise CallError(str(self.sanitizer.mistake))
         if self.failure is not None:
             raise self.failure
         self._left.read()
@@ -309,21 +350,33 @@ class Caller:
     def _interrupted(self, _uc: Uc, exception: int, _data: Any) -> None:
         """A system call, or a trap.  What Python raises in a kernel is raised by the call."""
         stop = STOPS.get(exception, UNDEFINED)
+        if self.sanitizer and self.sanitizer.mistake:
+            return  # it has stopped already
         try:
             if stop.cause is not Cause.CALL:
                 raise CallError(f"{self.where()}: {stop.cause.value}{self.named()}")
             if self.kernel is None:
                 raise CallError(f"{self.where(-4)}: there is no kernel to call{self.named(-4)}")
+            self._in_kernel = True
             with on(self.program.platform):
                 self.kernel(self)
+            if self.sanitizer:
+                self.sanitizer.answered()
+        except Mistake as mistake:
+            self.failure = CallError(f"{mistake}{self.named(-4)}")
+            self.uc.emu_stop()
         except BaseException as error:
             self.failure = error
             self.uc.emu_stop()
+        finally:
+            self._in_kernel = False
 
     def _refused(
-        self, _uc: Uc, access: int, address: int, _size: int, _value: int, _data: Any
+        self, _uc: Uc, access: int, address: int, size: int, _value: int, _data: Any
     ) -> bool:
         """Memory that is not there, or not for this."""
+        if self.sanitizer and not self.sanitizer.mistake:
+            self.sanitizer.judge(address, size)  # it may know what the address was to be
         what = ACCESSES.get(access, "access to {}").format(f"{address % (1 << 64):#x}")
         self.failure = CallError(f"{self.where()}: {what}{self.named()}")
         return False
