@@ -13,23 +13,14 @@ from hypothesis import strategies as st
 from svc0.a64 import *
 from svc0.kernel.constants import (
     AF_INET,
-    CLOCK_MONOTONIC,
-    CLOCK_REALTIME,
-    EPOLL_CLOEXEC,
-    EPOLL_CTL_ADD,
-    EPOLL_CTL_DEL,
-    EPOLLIN,
+    F_SETFD,
+    FD_CLOEXEC,
     MSG_NOSIGNAL,
-    SFD_CLOEXEC,
-    SFD_NONBLOCK,
-    SIGTERM,
     SOCK_CLOEXEC,
     SOCK_NONBLOCK,
-    TFD_CLOEXEC,
-    TFD_NONBLOCK,
 )
 from svc0.kernel.errors import Errno
-from svc0.kernel.structs import EpollEvent, SignalInfo, SocketAddress
+from svc0.kernel.structs import SocketAddress
 from svc0.machine.call import Caller, caller
 from svc0.server import worker as under_test
 from svc0.server.connection import NO_FILE, Buffer, Connection, State
@@ -39,92 +30,43 @@ from svc0.server.workspace import EVENTS_MAX, Workspace
 from tests.model.conditions import format_date
 from tests.model.respond import error
 from tests.server.memory import Memory
-from tests.server.process import Ended, Process
+from tests.server.poller import LISTENER, POLLER, ROOT, SIGNALS, SUPERVISOR, TIMER, Poller
+from tests.server.process import NOW, Ended
 
-POLLER, LISTENER, TIMER, SIGNALS, ROOT = 10, 11, 12, 13, 14
 SLOTS, TICKS = 4, 1000
 SECONDS = {"idle_seconds": 60, "stop_seconds": 10}
-NOW = 1_700_000_000
 
 
-class World(Process):
-    """What a worker's descriptors have to say; ``trouble`` is what a call of a name fails with."""
+class World(Poller):
+    """What a worker's descriptors have to say; taking clients is what may fail here, too."""
 
     def __init__(self, **trouble: int) -> None:
-        super().__init__()
-        self.trouble = trouble
-        self.watched: dict[int, tuple[int, int]] = {}
+        super().__init__(**trouble)
         self.clients: deque[int] = deque()
         self.closed: list[int] = []
         self.sent: dict[int, bytes] = {}
         self.readable: dict[int, bytes] = {}
-        self.events: list[tuple[int, int]] = []
-        self.timeouts: list[int] = []
-        self.opened = POLLER - 1
-
-    def fails(self) -> int:
-        return -self.trouble.get(self.names[-1], 0)
-
-    def make(self) -> int:
-        if failure := self.fails():
-            return failure
-        self.opened += 1 if self.opened != LISTENER - 1 else 2
-        return self.opened
-
-    def epoll_create1(self, machine: Caller, flags: int) -> int:
-        assert flags == EPOLL_CLOEXEC
-        return self.make()
-
-    def timerfd_create(self, machine: Caller, clock: int, flags: int) -> int:
-        assert (clock, flags) == (CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)
-        return self.make()
-
-    def timerfd_settime(self, machine: Caller, timer: int, flags: int, new: int, old: int) -> int:
-        assert (timer, flags, old) == (TIMER, 0, 0)
-        times = [int.from_bytes(machine.read(new + at, 8), "little") for at in range(0, 32, 8)]
-        assert times == [1, 0, 1, 0], "every second, the first time after one"
-        return self.fails()
-
-    def signalfd4(self, machine: Caller, file: int, mask: int, size: int, flags: int) -> int:
-        assert (file, flags) == (2**32 - 1, SFD_NONBLOCK | SFD_CLOEXEC)
-        assert int.from_bytes(machine.read(mask, size), "little") == 1 << (SIGTERM - 1)
-        return self.make()
-
-    def epoll_ctl(self, machine: Caller, epoll: int, operation: int, file: int, event: int) -> int:
-        assert epoll == POLLER
-        if failure := self.fails():
-            return failure
-        if operation == EPOLL_CTL_DEL:
-            return 0 if self.watched.pop(file, None) else -Errno.ENOENT
-        assert operation == EPOLL_CTL_ADD
-        assert file not in self.watched
-        content = machine.read(event, sizeof(EpollEvent))
-        self.watched[file] = (
-            int.from_bytes(content[:4], "little"),
-            int.from_bytes(content[EpollEvent.data :][:8], "little"),
-        )
-        return 0
-
-    def epoll_pwait(
-        self, machine: Caller, epoll: int, events: int, most: int, timeout: int, *mask: int
-    ) -> int:
-        assert (epoll, most, mask[0]) == (POLLER, EVENTS_MAX, 0)
-        self.timeouts.append(timeout - (timeout >> 31 << 32))
-        for number, (what, data) in enumerate(self.events):
-            event = what.to_bytes(8, "little") + data.to_bytes(8, "little")
-            machine.write(events + number * len(event), event)
-        return self.fails() or len(self.events)
 
     def accept4(self, machine: Caller, socket: int, address: int, size: int, flags: int) -> int:
-        assert (socket, flags) == (LISTENER, SOCK_NONBLOCK | SOCK_CLOEXEC)
+        assert flags == SOCK_NONBLOCK | SOCK_CLOEXEC
+        return self.accept(machine, socket, address, size)
+
+    def accept(self, machine: Caller, socket: int, address: int, size: int) -> int:
+        if LISTENER in self.closed:
+            assert socket == 2**32 - 1
+            return -Errno.EBADF
+        assert socket == LISTENER
         assert int.from_bytes(machine.read(size, 4), "little") == sizeof(SocketAddress)
-        if failure := self.fails():
+        if failure := self.fails("accept"):
             return failure
         client = self.clients.popleft()
-        peer = AF_INET.to_bytes(2, "little") + client.to_bytes(2, "big") + bytes([127, 0, 0, 1])
-        machine.write(address, peer.ljust(16, b"\0"))
-        machine.write(size, (16).to_bytes(4, "little"))
+        machine.write(address, peer(client))
+        machine.write(size, len(peer(client)).to_bytes(4, "little"))
         return client
+
+    def fcntl(self, machine: Caller, file: int, command: int, argument: int) -> int:
+        assert (command, argument) == (F_SETFD, FD_CLOEXEC)
+        return 0
 
     def sendto(
         self, machine: Caller, socket: int, data: int, size: int, flags: int, *nobody: int
@@ -134,17 +76,13 @@ class World(Process):
         return self.fails() or size
 
     def close(self, machine: Caller, file: int) -> int:
+        """The supervisor has the listener too, so closing it does not end that it is watched."""
         assert file not in self.closed
-        assert file not in (POLLER, LISTENER, TIMER, SIGNALS, ROOT)
+        assert file not in (POLLER, TIMER, SIGNALS, ROOT)
+        assert file != LISTENER or ("input", file) not in self.watched
         self.closed.append(file)
-        self.watched.pop(file, None)
+        self.watched.pop(("input", file), None)
         return 0
-
-    def read(self, machine: Caller, file: int, data: int, size: int) -> int:
-        content = self.readable.pop(file, b"")
-        assert len(content) <= size
-        machine.write(data, content)
-        return len(content) or -Errno.EAGAIN
 
     def recvfrom(self, machine: Caller, socket: int, data: int, size: int, *others: int) -> int:
         if socket not in self.readable:
@@ -153,10 +91,13 @@ class World(Process):
         machine.write(data, content)
         return len(content) or -Errno.EAGAIN
 
-    def clock_gettime(self, machine: Caller, clock: int, time: int) -> int:
-        assert clock == CLOCK_REALTIME
-        machine.write(time, NOW.to_bytes(8, "little") + (999).to_bytes(8, "little"))
-        return 0
+
+def peer(client: int) -> bytes:
+    """Where a client comes from."""
+    address = bytearray(16)
+    address[int(SocketAddress.family)] = AF_INET
+    address[2:8] = client.to_bytes(2, "big") + bytes([127, 0, 0, 1])
+    return bytes(address)
 
 
 class Working:
@@ -214,39 +155,13 @@ def working(routine: Routine) -> Generator[Working]:
 # --- the start and the loop ---------------------------------------------------------
 
 
-def test_open_descriptors() -> None:
-    world = World()
-    with working(under_test.open_descriptors) as at:
-        for field in (Workspace.poller, Workspace.timer, Workspace.signals):
-            at.worker[field] = 0
-        assert at.call(kernel=world) == 0
-        found = [
-            at.worker[field] for field in (Workspace.poller, Workspace.timer, Workspace.signals)
-        ]
-    assert found == [POLLER, TIMER, SIGNALS]
-    assert world.watched == {
-        LISTENER: (EPOLLIN, Own.LISTENER),
-        TIMER: (EPOLLIN, Own.TIMER),
-        SIGNALS: (EPOLLIN, Own.SIGNALS),
-    }
-
-
-CALLS = ["epoll_create1", "timerfd_create", "timerfd_settime", "signalfd4", "epoll_ctl"]
-
-
-@pytest.mark.parametrize("name", CALLS)
-def test_without_its_descriptors_a_worker_does_not_begin(name: str) -> None:
-    with working(under_test.open_descriptors) as at:
-        assert at.call(kernel=World(**{name: Errno.EMFILE})) == -Errno.EMFILE
-
-
 @pytest.mark.parametrize("waiting", [0, 5])
 @pytest.mark.parametrize("count", [0, 1, EVENTS_MAX])
 @pytest.mark.parametrize("failure", [0, Errno.EINTR])
 def test_wait(waiting: int, count: int, failure: int) -> None:
     """Log lines wait a little for company, and no longer."""
-    world = World(epoll_pwait=failure) if failure else World()
-    world.events = [(EPOLLIN, Own.TIMER)] * count
+    world = World(wait=failure)
+    world.happens = [Own.TIMER] * count
     with working(under_test.wait) as at:
         at.worker[Workspace.log] = b"line\n"
         at.worker[Workspace.log_size] = waiting
@@ -257,29 +172,27 @@ def test_wait(waiting: int, count: int, failure: int) -> None:
     assert world.said == ([(1, b"line\n")] if waiting and not happened else [])
 
 
-def put_events(at: Working, *what: int) -> int:
-    content = b"".join(bytes(8) + data.to_bytes(8, "little") for data in what)
-    at.worker[Workspace.events] = content
+def put_events(at: Working, world: World, *what: int) -> int:
+    at.worker[Workspace.events] = b"".join(world.event(data) for data in what)
     return len(what)
 
 
 def test_handle_events() -> None:
-    """Each event goes to whom it concerns; one of a connection that is closed by now to nobody."""
+    """Each event goes to whom it concerns; one of who is closed by now to nobody."""
     world = World()
     world.clients.append(40)
-    world.readable[TIMER] = (2).to_bytes(8, "little")
-    world.readable[SIGNALS] = bytes(sizeof(SignalInfo))
+    world.seconds, world.signals = 2, 1
     with working(under_test.handle_events) as at:
         gone, stays = at.add(State.HEAD, 2000, buffer=True), at.add(State.FREE)
-        count = put_events(
-            at, Own.LISTENER, int(gone), int(gone), int(stays), Own.TIMER, Own.SIGNALS
-        )
+        connections = [int(gone), int(gone), int(stays)]
+        own = [Own.TIMER, Own.SIGNALS, Own.LISTENER]
+        count = put_events(at, world, Own.LISTENER, *connections, *own)
         at.call(count, kernel=world)
         assert gone[Connection.state] == State.FREE
         assert at.worker[Workspace.ticks] == TICKS + 2
         assert at.worker[Workspace.stopping] == 1
         assert at.worker[Workspace.active] == 0, "the client that was accepted is idle"
-    assert world.closed == [20, 40]
+    assert world.closed == [20, LISTENER, 40]
 
 
 def test_handle_no_events() -> None:
@@ -316,9 +229,9 @@ def test_accept_client() -> None:
         assert slot[Connection.state] == State.HEAD
         assert slot[Connection.socket] == 40
         assert slot[Connection.deadline] == TICKS + SECONDS["idle_seconds"]
-        assert slot.bytes(Connection.peer, 8) == bytes([2, 0, 0, 40, 127, 0, 0, 1])
+        assert slot.bytes(Connection.peer, 8) == peer(40)[:8]
         assert slot[Connection.buffer] == 0, "who says nothing costs a slot and no more"
-        assert world.watched == {40: (EPOLLIN, int(slot))}
+        assert world.watched == {("input", 40): int(slot)}
         assert at.worker[Workspace.active] == 1
 
 
@@ -353,7 +266,7 @@ def test_what_is_said_to_who_comes_too_late() -> None:
 
 
 @pytest.mark.parametrize("error", [Errno.EPIPE, Errno.EAGAIN, Errno.ECONNRESET])
-def test_turn_away_who_is_gone(error: Errno) -> None:
+def test_turn_away_who_is_gone(error: int) -> None:
     world = World(sendto=error)
     with caller(under_test.turn_away) as machine:
         machine.call(40, kernel=world)
@@ -365,34 +278,34 @@ OTHERS = [Errno.EAGAIN, Errno.EINTR, Errno.ECONNABORTED, Errno.EPERM, Errno.ENET
 
 
 @pytest.mark.parametrize("error", [*FULL, *OTHERS])
-def test_accept_fails(error: Errno) -> None:
+def test_accept_fails(error: int) -> None:
     """Without room for a client the listener rests: its event would come again at once."""
-    world = World(accept4=error)
-    world.watched[LISTENER] = (EPOLLIN, Own.LISTENER)
+    world = World(accept=error)
+    world.watched["input", LISTENER] = Own.LISTENER
     with working(under_test.accept_client) as at:
         at.call(kernel=world)
         assert at.worker[Workspace.active] == 0
         assert at.worker[Workspace.deaf] == (error in FULL)
-    assert (LISTENER in world.watched) == (error not in FULL)
+    assert (("input", LISTENER) in world.watched) == (error not in FULL)
     assert world.closed == []
 
 
 def test_the_listener_is_heard_again_with_a_tick() -> None:
     with working(under_test.hear_listener) as at:
         at.worker[Workspace.deaf] = 1
-        world = World(epoll_ctl=Errno.ENOMEM)
+        world = World(input=Errno.ENOMEM)
         at.call(kernel=world)
         assert at.worker[Workspace.deaf] == 1, "not yet"
         world = World()
         at.call(kernel=world)
-        assert world.watched == {LISTENER: (EPOLLIN, Own.LISTENER)}
+        assert world.watched == {("input", LISTENER): Own.LISTENER}
         assert at.worker[Workspace.deaf] == 0
         at.call(kernel=world)
-        assert world.names == ["epoll_ctl"]
+        assert len(world.names) == 1
 
 
 def test_a_client_that_cannot_be_watched_is_closed() -> None:
-    world = World(epoll_ctl=Errno.ENOSPC)
+    world = World(input=Errno.ENOSPC)
     world.clients.append(40)
     with working(under_test.accept_client) as at:
         at.call(kernel=world)
@@ -415,12 +328,11 @@ def test_take_time() -> None:
 def test_tick(seconds: int) -> None:
     """A worker that was held up counts the seconds that it missed."""
     world = World()
-    world.readable[TIMER] = seconds.to_bytes(8, "little")
     with working(under_test.tick) as at:
         at.worker[Workspace.log] = b"line\n"
         at.worker[Workspace.log_size] = 5
         at.worker[Workspace.deaf] = 1
-        at.call(kernel=world)
+        at.call(seconds, kernel=world)
         assert at.worker[Workspace.ticks] == TICKS + seconds
         assert at.worker[Workspace.now] == NOW
         assert at.worker[Workspace.deaf] == 0
@@ -428,9 +340,11 @@ def test_tick(seconds: int) -> None:
 
 
 def test_a_tick_that_is_none() -> None:
+    world = World()
     with working(under_test.tick) as at:
-        at.call(kernel=World())
+        at.call(0, kernel=world)
         assert at.worker[Workspace.ticks] == TICKS
+    assert world.names == []
 
 
 states = st.sampled_from([State.FREE, State.HEAD, State.SENDING, State.LINGERING])
@@ -498,22 +412,23 @@ def test_begin_to_stop(deaf: int) -> None:
     """The idle go, the others stay; the listener is not heard any more, with no tick either."""
     world = World()
     if not deaf:
-        world.watched[LISTENER] = (EPOLLIN, Own.LISTENER)
+        world.watched["input", LISTENER] = Own.LISTENER
     with working(under_test.begin_to_stop) as at:
         at.worker[Workspace.deaf] = deaf
         at.add(State.HEAD)
         kept = [at.add(State.HEAD, buffer=True), at.add(State.SENDING, buffer=True)]
         at.add(State.FREE)
         for _ in range(2):  # the second says nothing new
-            world.readable[SIGNALS] = bytes(sizeof(SignalInfo))
+            world.signals = 1
             at.call(kernel=world)
             assert at.worker[Workspace.stopping] == 1
+            assert at.worker[Workspace.listener] == -1
             assert at.worker[Workspace.stop_tick] == TICKS + SECONDS["stop_seconds"]
             assert at.worker[Workspace.active] == 2
             assert all(slot[Connection.state] for slot in kept)
             assert at.worker[Workspace.deaf] == 0
             at.worker[Workspace.ticks] = TICKS  # a later one would set a later end
-    assert world.closed == [20]
+    assert world.closed == [LISTENER, 20]
     assert world.watched == {}
 
 
@@ -521,12 +436,13 @@ def test_a_second_signal_does_not_give_more_time() -> None:
     with working(under_test.begin_to_stop) as at:
         for ticks in (TICKS, TICKS + 5):
             world = World()
-            world.readable[SIGNALS] = bytes(sizeof(SignalInfo))
+            world.signals = 1
             at.worker[Workspace.ticks] = ticks
             at.call(kernel=world)
             assert at.worker[Workspace.stop_tick] == TICKS + SECONDS["stop_seconds"]
 
 
+@pytest.mark.platform("linux")
 def test_a_signal_that_is_none() -> None:
     with working(under_test.begin_to_stop) as at:
         at.call(kernel=World())
@@ -568,21 +484,20 @@ class Life(World):
     def openat2(self, machine: Caller, *arguments: int) -> int:
         return -Errno.ENOSYS
 
+    def openat(self, machine: Caller, *arguments: int) -> int:
+        return -Errno.ENOENT
+
     def mmap(self, machine: Caller, address: int, length: int, *others: int) -> int:
         return self.fails() or machine.place(bytearray(length))
 
     def mprotect(self, machine: Caller, *arguments: int) -> int:
         return self.fails()
 
-    def epoll_pwait(
-        self, machine: Caller, epoll: int, events: int, most: int, timeout: int, *mask: int
-    ) -> int:
-        self.events = [(EPOLLIN, what) for what in self.batches.popleft()]
-        if Own.TIMER in [what for _, what in self.events]:
-            self.readable[TIMER] = (1).to_bytes(8, "little")
-        if Own.SIGNALS in [what for _, what in self.events]:
-            self.readable[SIGNALS] = bytes(sizeof(SignalInfo))
-        return super().epoll_pwait(machine, epoll, events, most, timeout, *mask)
+    def wait(self, machine: Caller, events: int, most: int, milliseconds: int) -> int:
+        self.happens = self.batches.popleft()
+        self.seconds += Own.TIMER in self.happens
+        self.signals += Own.SIGNALS in self.happens
+        return super().wait(machine, events, most, milliseconds)
 
 
 def live(life: Life) -> int:
@@ -590,6 +505,7 @@ def live(life: Life) -> int:
     with caller(under_test.run_worker) as machine:
         machine.write(machine.address(SETTINGS), packed(**SECONDS, connections=1))
         worker = Memory(machine, Workspace)
+        worker[Workspace.supervisor] = SUPERVISOR
         with pytest.raises(Ended) as ended:
             machine.call(LISTENER, ROOT, int(worker), kernel=life)
         assert worker[Workspace.no_confinement] == 1
@@ -601,39 +517,16 @@ def test_run_worker() -> None:
     life = Life([[], [Own.LISTENER], [Own.LISTENER, Own.TIMER], [Own.SIGNALS], [Own.TIMER]])
     life.clients.extend([40, 41])
     assert live(life) == 0
-    assert life.closed == [41, 40]
+    assert life.closed == [41, LISTENER, 40]
     assert not life.batches or list(life.batches) == [[Own.TIMER]]
     assert 40 not in life.sent
 
 
-@pytest.mark.parametrize("name", ["mmap", "mprotect", "epoll_create1", "epoll_ctl"])
-def test_a_worker_that_cannot_begin(name: str) -> None:
-    assert live(Life([], **{name: Errno.ENOMEM})) == 1
+@pytest.mark.parametrize("what", ["mmap", "mprotect", "seconds", "signal", "input"])
+def test_a_worker_that_cannot_begin(what: str) -> None:
+    assert live(Life([], **{what: Errno.ENOMEM})) == 1
 
 
-# --- what others are made of ------------------------------------------------------------
-
-
-@given(
-    file=st.integers(20, 2**31 - 1),
-    data=st.integers(0, 2**64 - 1),
-    error=st.sampled_from([0, 0, Errno.ENOSPC, Errno.EPERM]),
-)
-def test_watch_for_input(file: int, data: int, error: int) -> None:
-    world = World(epoll_ctl=error)
-    with working(under_test.watch_for_input) as at:
-        assert at.call(file, data, kernel=world) == -error
-    assert world.watched == ({} if error else {file: (EPOLLIN, data)})
-
-
-@given(listener=st.integers(20, 2**31 - 1), watched=st.booleans())
-def test_ignore_listener(listener: int, watched: bool) -> None:
-    """Whether it is heard or not; whatever else is watched stays so."""
-    world = World()
-    others = {TIMER: (EPOLLIN, int(Own.TIMER)), SIGNALS: (EPOLLIN, int(Own.SIGNALS))}
-    world.watched = others | ({listener: (EPOLLIN, int(Own.LISTENER))} if watched else {})
-    with working(under_test.ignore_listener) as at:
-        at.worker[Workspace.listener] = listener
-        at.call(kernel=world)
-    assert world.watched == others
-    assert world.names == ["epoll_ctl"]
+@pytest.mark.platform("macos")
+def test_a_worker_whose_supervisor_has_ended() -> None:
+    assert live(Life([], end=Errno.ESRCH)) == 1
