@@ -139,7 +139,8 @@ def option_value(process: Process, file: Socket, level: int, name: int, room: in
     if asked == (SOL_SOCKET, BY_NAME["SO_NOSIGPIPE"]):
         return int(file.quiet).to_bytes(4, "little")
     if asked == (SOL_SOCKET, BY_NAME["SO_NREAD"]):
-        return file.waiting().to_bytes(4, "little")
+        waiting = file.waiting() if file.listening() is None else 0
+        return waiting.to_bytes(4, "little")
     value = file.option(*option(process, level, name), room)
     number = int.from_bytes(value[:4], "little")
     if asked == (SOL_SOCKET, BY_NAME["SO_ERROR"]):
