@@ -7,6 +7,7 @@ from enum import IntFlag
 import pytest
 
 from svc0.a64 import *
+from svc0.a64.platforms import on
 
 
 class Wants(IntFlag):
@@ -57,6 +58,20 @@ def test_a_kernel_says_where_fields_lie() -> None:
     assert (int(Stat.mode), int(Stat.bytes), Stat.size) == (16, 48, 128)
 
 
+def test_fields_of_platforms_are_told_apart() -> None:
+    """Each of them is a number only in a scope; as keys they are not the same one outside of it."""
+
+    class Theirs(Struct, size=32):
+        first: u16 = at(either(linux=4, macos=16))
+        second: u16 = at(either(linux=8, macos=4))
+
+    assert len({Theirs.first: 1, Theirs.second: 2}) == 2
+    with on("linux"):
+        assert Theirs.first == 4 != Theirs.second
+    with on("macos"):
+        assert Theirs.second == 4 != Theirs.first
+
+
 def test_sizes() -> None:
     assert (sizeof(Line), sizeof(Line.ends), sizeof(Line.title), sizeof(Line.length)) == (
         56,
@@ -99,7 +114,9 @@ def test_what_is_larger_than_it_may_be_is_refused() -> None:
 
 
 def test_what_is_no_field_is_refused() -> None:
-    with pytest.raises(AssertionError, match=r"Bad\.x: u8 to u64, i32, i64 or a Struct fits, not"):
+    with pytest.raises(
+        AssertionError, match=r"Bad\.x: u8 to u64, i16 to i64 or a Struct fits, not"
+    ):
 
         class Bad(Struct):  # pyright: ignore[reportUnusedClass]
             x: int

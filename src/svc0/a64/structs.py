@@ -67,6 +67,15 @@ class Field(int):
     def __int__(self) -> int:
         return int(self.offset)
 
+    def __hash__(self) -> int:
+        return hash(self.offset)
+
+    def __eq__(self, other: object) -> bool:
+        return self.offset == other
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
     def __add__(self, other: int) -> int:
         return self.offset + other
 
