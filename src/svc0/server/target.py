@@ -451,7 +451,7 @@ assert len("/") + SEGMENT_MAX <= PATH_MAX, "what is only copied has room"
 
 @routine
 def is_plain(path: x0, length: x1) -> w0:
-    """1 if a path has no escapes, no controls, and no slash before a slash or a dot; else 0.
+    """1 if a path has no escapes, only visible ASCII, no slash before a slash or a dot; else 0.
 
     The path begins with a slash.  The answer may be 0 although it is plain, which
     costs time and nothing else.
@@ -477,7 +477,7 @@ def is_plain(path: x0, length: x1) -> w0:
         cmeq(v1.b16, v0.b16, dot.b16)
         orr(v17.b16, v17.b16, v1.b16)
         and_(v16.b16, v16.b16, v17.b16)
-        cmhi(v1.b16, space.b16, v0.b16)
+        cmgt(v1.b16, space.b16, v0.b16)  # signed: what is not ASCII is negative
         orr(v1.b16, v1.b16, v16.b16)
         cmeq(v16.b16, v0.b16, percent.b16)
         orr(v1.b16, v1.b16, v16.b16)
