@@ -14,6 +14,9 @@ PATH_MOST: Final = 4096
 SEGMENT_MOST: Final = 255
 LOCATION_SAFE: Final = "-._~!$&'()*+,;=:@"
 
+IGNORED_BY_HFS: Final = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+"""In names of files these are as if they were not there (Apple TN1150, "Unicode Subtleties")."""
+
 ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})?")
 ABSOLUTE: Final = re.compile(rb"https?://([^/?#]*)(/[^?#]*)?(\?[^#]*)?", re.IGNORECASE)
 ORIGIN: Final = re.compile(rb"(/[^?#]*)(\?[^#]*)?")
@@ -109,10 +112,14 @@ def normalize(decoded: bytes) -> Path:
     return Path(tuple(kept), parts[-1] in (b"", b".", b".."))
 
 
-def judge_segments(path: Path) -> None:
-    """Refuse what no file of a site is called."""
+def judge_segments(path: Path, *, hfs: bool = False) -> None:
+    """Refuse what no file of a site is called.
+
+    ``hfs``: the volume may be one for which a name is hidden though its dot is not the first.
+    """
     for index, segment in enumerate(path.segments):
         hidden = segment.startswith(b".") and not (index == 0 and segment == b".well-known")
+        ignored = hfs and IGNORED_BY_HFS.match(segment.decode(errors="replace")) is not None
         controls = any(byte < 0x20 or byte == 0x7F for byte in segment)
-        if hidden or controls or len(segment) > SEGMENT_MOST:
+        if hidden or ignored or controls or len(segment) > SEGMENT_MOST:
             raise Refused(404)

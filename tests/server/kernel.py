@@ -6,7 +6,7 @@ import random
 from collections import deque
 from collections.abc import Iterable
 
-from svc0.a64 import W, X
+from svc0.a64 import W, X, platform, sizeof
 from svc0.a64.registers import XS
 from svc0.kernel.calls import CALLS
 from svc0.kernel.constants import (
@@ -20,6 +20,7 @@ from svc0.kernel.constants import (
     MSG_MORE,
     MSG_NOSIGNAL,
     O_NOFOLLOW_ANY,
+    O_RESOLVE_BENEATH,
     RESOLVE_BENEATH,
     RESOLVE_NO_SYMLINKS,
     S_IFDIR,
@@ -29,7 +30,8 @@ from svc0.kernel.constants import (
 from svc0.kernel.errors import Errno
 from svc0.kernel.structs import EpollEvent, Kevent, OpenHow, Stat
 from svc0.machine.call import Caller
-from tests.model.site import Directory, Entry, Fifo, File, Link
+from tests.model.site import Directory, Entry, File, Link
+from tests.server.memory import Memory
 
 POLLER, ROOT, SOCKET, STDOUT = 3, 4, 7, 1
 S_IFIFO = 0o010000
@@ -54,7 +56,7 @@ class Kernel:
             value = machine[register.x if isinstance(register, W) else register]
             arguments.append(value % (1 << register.bits))
         self.names.append(call.name)
-        result = getattr(self, call.name)(machine, *arguments)
+        result: int | tuple[int, int] = getattr(self, call.name)(machine, *arguments)
         for lost in (1, 8, 16):
             machine[XS[lost]] = random.getrandbits(64)
         machine.answer(*(result if isinstance(result, tuple) else (result,)))
@@ -81,6 +83,8 @@ class Client(Kernel):
         self.open: dict[int, Entry] = {}
         self.waits = "input"
         """What the poller is asked to tell of: "input" or "output"."""
+        self.changes: list[tuple[str, int]] = []
+        """What it was asked for so far, each with the data that its events shall carry."""
         self.shut = False
         self.more = False
         """The last bytes were sent with the word that more will follow."""
@@ -135,12 +139,16 @@ class Client(Kernel):
     def sendfile_counted(
         self, machine: Caller, file: int, out: int, offset: int, count: int, *nothing: int
     ) -> int:
-        """Darwin's: a part is told in memory, with an error besides; 0 bytes were all there are."""
+        """Darwin's: how much it was is told in memory, and a part is an error besides.
+
+        What fails for good tells nothing: there the count is still what was asked for.
+        """
         assert nothing == (0, 0)
         wanted = int.from_bytes(machine.read(count, 8), "little")
         assert wanted > 0, "none means all of the file"
         taken = self.send_part(out, file, offset, wanted)
-        machine.write(count, max(taken, 0).to_bytes(8, "little"))
+        if taken >= 0 or taken in (-Errno.EAGAIN, -Errno.EINTR):
+            machine.write(count, max(taken, 0).to_bytes(8, "little"))
         if taken < 0:
             return taken
         return -Errno.EAGAIN if 0 < taken < self.wanted else 0
@@ -168,15 +176,16 @@ class Client(Kernel):
         return self.open_path(text(machine, path))
 
     def openat(self, machine: Caller, directory: int, path: int, flags: int, mode: int) -> int:
-        """Where this is the call for paths, it is told to follow no link in any of them."""
+        """Where this is the call for paths, its flags say what openat2 is told."""
         assert (directory, mode) == (ROOT, 0)
+        assert flags & O_RESOLVE_BENEATH
         assert flags & O_NOFOLLOW_ANY
         return self.open_path(text(machine, path))
 
     def open_path(self, path: bytes) -> int:
         """A descriptor for what a path names, or -errno."""
         found = self.look_up(path)
-        if not isinstance(found, Directory | File | Link | Fifo):
+        if isinstance(found, int):
             return found
         number = max(self.open, default=100) + 1
         self.open[number] = found
@@ -213,15 +222,12 @@ class Client(Kernel):
                 kind = S_IFDIR
             case _:
                 pass
-        found = bytearray(Stat.size)
-        for field, value in {
-            Stat.mode: kind | 0o644,
-            Stat.file_size: len(content),
-            Stat.modified.seconds: mtime // 10**9,
-            Stat.modified.nanoseconds: mtime % 10**9,
-        }.items():
-            found[field : field + field.width] = value.to_bytes(field.width, "little")
-        machine.write(stat, found)
+        machine.write(stat, bytes(sizeof(Stat)))
+        found = Memory(machine, Stat, stat)
+        found[Stat.mode] = kind | 0o644
+        found[Stat.file_size] = len(content)
+        found[Stat.modified.seconds] = mtime // 10**9
+        found[Stat.modified.nanoseconds] = mtime % 10**9
         return 0
 
     def close(self, machine: Caller, file: int) -> int:
@@ -239,8 +245,8 @@ class Client(Kernel):
     ) -> int:
         assert (epoll, operation, socket) == (POLLER, EPOLL_CTL_MOD, SOCKET)
         events = int.from_bytes(machine.read(event + EpollEvent.events, 4), "little")
-        self.wait_for({EPOLLIN: "input", EPOLLOUT: "output"}[events])
-        self.told(int.from_bytes(machine.read(event + EpollEvent.data, 8), "little"))
+        data = int.from_bytes(machine.read(event + EpollEvent.data, 8), "little")
+        self.wait_for({int(EPOLLIN): "input", int(EPOLLOUT): "output"}[events], data)
         return 0
 
     def kevent(
@@ -249,20 +255,17 @@ class Client(Kernel):
         """One kind of event is waited for no more, and another one instead."""
         assert (queue, count, events, wait) == (POLLER, 2, 0, (0, 0))
         drop, add = (kevent(machine, changes + at * Kevent.size) for at in range(2))
-        kinds = {EVFILT_READ % 2**16: "input", EVFILT_WRITE % 2**16: "output"}
+        kinds = {int(EVFILT_READ) % 2**16: "input", int(EVFILT_WRITE) % 2**16: "output"}
         assert (drop["ident"], drop["flags"]) == (SOCKET, EV_DELETE)
         assert kinds[drop["filter"]] == self.waits, "only what is waited for can be deleted"
         assert (add["ident"], add["flags"]) == (SOCKET, EV_ADD)
-        self.wait_for(kinds[add["filter"]])
-        self.told(add["udata"])
+        self.wait_for(kinds[add["filter"]], add["udata"])
         return 0
 
-    def wait_for(self, what: str) -> None:
+    def wait_for(self, what: str, data: int) -> None:
         assert what != self.waits, "these events are asked for already"
         self.waits = what
-
-    def told(self, connection: int) -> None:
-        """What the events that were asked for shall carry."""
+        self.changes.append((what, data))
 
     def write(self, machine: Caller, file: int, data: int, size: int) -> int:
         assert file == STDOUT
@@ -277,6 +280,11 @@ def kevent(machine: Caller, address: int) -> dict[str, int]:
         name: int.from_bytes(content[field : field + field.width], "little")
         for name, field in Kevent.fields.items()
     }
+
+
+def family_bytes(family: int, length: int = 0) -> bytes:
+    """How a sockaddr begins: on macOS with a length, which the kernel fills in and nobody reads."""
+    return bytes([int(family), 0] if platform() == "linux" else [length, int(family)])
 
 
 def text(machine: Caller, address: int) -> bytes:

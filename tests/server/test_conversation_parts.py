@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,9 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from svc0.a64 import *
-from svc0.kernel.constants import EPOLLIN, EPOLLOUT
 from svc0.kernel.errors import Errno
-from svc0.kernel.structs import EpollEvent
 from svc0.machine.call import Caller, caller
 from svc0.server import conversation as under_test
 from svc0.server.connection import NO_FILE, Buffer, Connection, Request, State, Then
@@ -38,26 +36,10 @@ TICKS = 1000
 FILE = 101
 
 
-class Other(Client):
-    """A client that also knows of which connection an epoll tells."""
-
-    def __init__(self, pieces: Iterable[bytes | int] = (), takes: Iterable[int] = ()) -> None:
-        super().__init__(SITE, pieces, takes)
-        self.watched: list[tuple[int, int]] = []
-
-    def epoll_ctl(
-        self, machine: Caller, epoll: int, operation: int, socket: int, event: int
-    ) -> int:
-        events = int.from_bytes(machine.read(event + EpollEvent.events, 4), "little")
-        data = int.from_bytes(machine.read(event + EpollEvent.data, 8), "little")
-        self.watched.append((events, data))
-        return super().epoll_ctl(machine, epoll, operation, socket, event)
-
-
 class Held:
     """A worker and a connection with a buffer, for a routine that is about them."""
 
-    def __init__(self, machine: Caller, kernel: Other, data: bytes, requests: int) -> None:
+    def __init__(self, machine: Caller, kernel: Client, data: bytes, requests: int) -> None:
         self.machine, self.kernel = machine, kernel
         if SETTINGS in machine.program.addresses:
             machine.write(machine.address(SETTINGS), packed(requests=requests, **SECONDS))
@@ -119,14 +101,14 @@ class Held:
 @contextmanager
 def holding(
     routine: Routine,
-    kernel: Other | None = None,
+    kernel: Client | None = None,
     *,
     data: bytes = b"",
     requests: int = REQUESTS_MOST,
 ) -> Generator[Held]:
     with caller(routine) as machine:
         try:
-            yield Held(machine, kernel or Other(), data, requests)
+            yield Held(machine, kernel or Client(SITE), data, requests)
         finally:
             if SETTINGS in machine.program.addresses:
                 machine.write(machine.address(SETTINGS), bytes(SETTINGS))
@@ -144,7 +126,7 @@ ends = st.sampled_from([b"", -Errno.EAGAIN, -Errno.ECONNRESET]) | st.binary(max_
 
 @given(before=interrupts, piece=ends, size=st.integers(1, 40))
 def test_read_socket(before: list[int], piece: bytes | int, size: int) -> None:
-    kernel = Other([*before, piece])
+    kernel = Client(SITE, [*before, piece])
     with holding(under_test.read_socket, kernel) as held:
         room = held.machine.place(bytearray(b"?" * size))
         result = held.changes(room, size)
@@ -156,7 +138,7 @@ def test_read_socket(before: list[int], piece: bytes | int, size: int) -> None:
 
 @given(before=interrupts, piece=ends | st.just(bytes(INPUT_MAX + 1)))
 def test_drop_rest(before: list[int], piece: bytes | int) -> None:
-    kernel = Other([*before, piece])
+    kernel = Client(SITE, [*before, piece])
     with holding(under_test.drop_rest, kernel) as held:
         head = held.buffer.bytes(Buffer.next, Buffer.input)
         connection = held.connection.bytes(Connection.socket, sizeof(Connection))
@@ -323,6 +305,13 @@ def test_refuse_reading(status: int, state: State, then: int) -> None:
 # --- after an answer, and in between ------------------------------------------------------
 
 
+def waiting_client(then: int) -> Client:
+    """A client that is waited for as a connection's ``then`` says."""
+    kernel = Client(SITE)
+    kernel.waits = "output" if then & Then.WRITABLE else "input"
+    return kernel
+
+
 @given(
     then=thens,
     unread=st.integers(0, 3),
@@ -330,8 +319,7 @@ def test_refuse_reading(status: int, state: State, then: int) -> None:
     file=st.booleans(),
 )
 def test_finish(then: int, unread: int, stopping: int, file: bool) -> None:
-    kernel = Other()
-    kernel.events = EPOLLOUT if then & Then.WRITABLE else EPOLLIN
+    kernel = waiting_client(then)
     with holding(under_test.finish, kernel, data=GET + b"x" * unread) as held:
         if file:
             kernel.open[FILE] = File(b"", 0)
@@ -364,13 +352,12 @@ def test_finish(then: int, unread: int, stopping: int, file: bool) -> None:
             assert not any(held.buffer.bytes(Buffer.request, Request.table))
             assert not kernel.shut
         if result != CLOSE:
-            assert kernel.events == EPOLLIN
+            assert kernel.waits == "input"
 
 
 @given(state=waiting, then=thens)
 def test_start_lingering(state: State, then: int) -> None:
-    kernel = Other()
-    kernel.events = EPOLLOUT if then & Then.WRITABLE else EPOLLIN
+    kernel = waiting_client(then)
     with holding(under_test.start_lingering, kernel) as held:
         held.connection[Connection.state] = state
         held.connection[Connection.then] = then
@@ -381,8 +368,8 @@ def test_start_lingering(state: State, then: int) -> None:
             }
         )
         assert kernel.shut
-        expected = [(EPOLLIN, int(held.connection))] * bool(then & Then.WRITABLE)
-        assert kernel.watched == expected
+        expected = [("input", int(held.connection))] * bool(then & Then.WRITABLE)
+        assert kernel.changes == expected
 
 
 @given(
@@ -392,11 +379,10 @@ def test_start_lingering(state: State, then: int) -> None:
     has_buffer=st.booleans(),
 )
 def test_await_client(state: State, then: int, start: int, has_buffer: bool) -> None:
-    kernel = Other()
-    kernel.events = EPOLLOUT if then & Then.WRITABLE else EPOLLIN
+    kernel = waiting_client(then)
     changed: dict[Field, int] = {}
     given_back = False
-    expected: list[int] = []
+    expected: list[str] = []
 
     def seconds(name: str) -> int:
         return TICKS + SECONDS[name]
@@ -404,7 +390,7 @@ def test_await_client(state: State, then: int, start: int, has_buffer: bool) -> 
     if state == State.SENDING:
         changed[Connection.deadline] = seconds("send_seconds")
         changed[Connection.then] = then | Then.WRITABLE
-        expected = [EPOLLOUT] * (not then & Then.WRITABLE)
+        expected = ["output"] * (not then & Then.WRITABLE)
     elif state == State.HEAD and has_buffer and start < 4:
         if not then & Then.STARTED:
             changed[Connection.deadline] = seconds("head_seconds")
@@ -421,15 +407,7 @@ def test_await_client(state: State, then: int, start: int, has_buffer: bool) -> 
             held.connection[Connection.buffer] = 0
         freed: dict[Field, int] = {Workspace.free_buffers: int(held.buffer)} if given_back else {}
         held.changes(connection=changed, worker=freed)
-        assert kernel.watched == [(events, int(held.connection)) for events in expected]
-
-
-@given(events=st.integers(0, 2**32 - 1).filter(lambda events: events != EPOLLIN))
-def test_watch(events: int) -> None:
-    with holding(under_test.watch) as held:
-        held.changes(events)
-        assert held.kernel.watched == [(events, int(held.connection))]
-        assert held.kernel.names == ["epoll_ctl"]
+        assert kernel.changes == [(what, int(held.connection)) for what in expected]
 
 
 # --- all of it --------------------------------------------------------------------------
@@ -441,18 +419,18 @@ def test_advance(data: bytes, takes: list[int]) -> None:
     """With all bytes at hand it gets as far as the model, and waits only for the client."""
     data = data[:INPUT_MAX]
     expected = converse(data, SITE, NOW)
-    kernel = Other(takes=takes)
+    kernel = Client(SITE, takes=takes)
     with holding(under_test.advance, kernel, data=data) as held:
         result = held.call()
         while result == WAIT and held.connection[Connection.state] == State.SENDING:
-            assert kernel.events == EPOLLOUT
+            assert kernel.waits == "output"
             result = held.call()
         assert not differences(bytes(kernel.sent), expected, Times(NOW, NOW))
         state = held.connection[Connection.state]
         if expected.end == End.OPEN:
             assert result == WAIT
             assert state in (State.HEAD, State.BODY)
-            assert kernel.events == EPOLLIN
+            assert kernel.waits == "input"
         else:
             assert result == CLOSE or state == State.LINGERING
         assert "recvfrom" not in kernel.names
@@ -461,7 +439,8 @@ def test_advance(data: bytes, takes: list[int]) -> None:
 @pytest.mark.parametrize("failure", [-Errno.EPIPE, -Errno.ECONNRESET])
 def test_advance_without_a_client(failure: int) -> None:
     """What it took before it went is logged, and nothing behind it is answered."""
-    with holding(under_test.advance, Other(takes=[5, failure]), data=GET_LARGE + GET) as held:
+    kernel = Client(SITE, takes=[5, failure])
+    with holding(under_test.advance, kernel, data=GET_LARGE + GET) as held:
         assert held.call() == WAIT
         assert held.call() == CLOSE
         log = held.worker.bytes(Workspace.log, held.worker[Workspace.log_size])

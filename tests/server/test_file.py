@@ -1,4 +1,8 @@
-"""Opening files, both ways, against a model of a directory tree with links everywhere."""
+"""Opening files, all ways, against a model of a directory tree with links everywhere.
+
+On Linux a path is walked where openat2 is missing; on macOS an old kernel's confinement is its
+O_NOFOLLOW_ANY alone.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from svc0.a64 import platform
+from svc0.kernel.constants import O_NOFOLLOW_ANY, O_RESOLVE_BENEATH
 from svc0.kernel.errors import Errno
 from svc0.machine.call import caller
 from svc0.server.file import (
@@ -13,6 +19,7 @@ from svc0.server.file import (
     OPEN_FLAGS,
     TRIES_MAX,
     find_openat2,
+    find_resolve_beneath,
     open_beneath,
     status_of,
     walk_beneath,
@@ -55,16 +62,21 @@ def should_find(site: Directory, path: bytes, how: int) -> Entry | int:
         entry = entry.entries[name]
     if isinstance(entry, Link) or (how == FIND_FLAGS and not isinstance(entry, Directory)):
         return 404
-    return 403 if how == OPEN_FLAGS and getattr(entry, "forbidden", False) else entry
+    asks_nothing = how == FIND_FLAGS and platform() == "linux"
+    return 403 if getattr(entry, "forbidden", False) and not asks_nothing else entry
 
 
-def opened(tree: Tree, path: bytes, how: int, *, walk: bool) -> Entry | int:
-    """What open_beneath leaves open, and nothing else is; or the -errno it leaves."""
+def opened(tree: Tree, path: bytes, how: int, *, alone: bool) -> Entry | int:
+    """What open_beneath leaves open, and nothing else is; or the -errno it leaves.
+
+    It is left ``alone`` by a kernel that does not confine it.
+    """
+    walks = alone and platform() == "linux"
     with caller(open_beneath) as machine:
         worker = Memory(machine, Workspace)
         worker[Workspace.root] = ROOT
-        worker[Workspace.no_confinement] = walk
-        at = machine.place(path + b"\0", writable=walk)
+        worker[Workspace.no_confinement] = alone
+        at = machine.place(path + b"\0", writable=walks)
         file = machine.call(at, how, int(worker), kernel=tree)
         assert machine.read(at, len(path)) == path, "it is put right again"
     assert set(tree.open) == ({file} if file >= 0 else set())
@@ -78,28 +90,46 @@ def status(error: Entry | int) -> Entry | int:
 @given(site=sites, path=paths, how=flags)
 def test_open_beneath_finds_the_same_both_ways(site: Directory, path: bytes, how: int) -> None:
     expected = should_find(site, path, how)
-    for walk in (False, True):
-        found = status(opened(Tree(site), path, how, walk=walk))
-        assert found is expected or found == expected, "walked" if walk else "asked"
+    for alone in (False, True):
+        found = status(opened(Tree(site, old=alone), path, how, alone=alone))
+        assert found is expected or found == expected, "alone" if alone else "confined"
 
 
 @pytest.mark.parametrize("linked", range(3))
-@pytest.mark.parametrize("walk", [False, True])
-@pytest.mark.parametrize("how", [OPEN_FLAGS, FIND_FLAGS])
-def test_a_link_anywhere_is_not_followed(linked: int, walk: bool, how: int) -> None:
+@pytest.mark.parametrize("alone", [False, True])
+@pytest.mark.parametrize("how", [OPEN_FLAGS, FIND_FLAGS], ids=["open", "find"])
+def test_a_link_anywhere_is_not_followed(linked: int, alone: bool, how: int) -> None:
     entry: Entry = Directory({b"a": File(b"", 0)})
     for depth in reversed(range(3)):
         entry = Directory({b"a": Link(b"a") if depth == linked else entry})
     assert isinstance(entry, Directory)
-    assert status(opened(Tree(entry), b"a/a/a", how, walk=walk)) == 404
+    assert status(opened(Tree(entry, old=alone), b"a/a/a", how, alone=alone)) == 404
 
 
+@pytest.mark.parametrize("size", [1022, 1023, 1024, 1025])
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_path_longer_than_the_kernel_takes(size: int, alone: bool) -> None:
+    """That is 1,023 bytes on macOS; no file there has a longer path that could be opened."""
+    names = [b"a" * 200] * 5
+    names.append(b"b" * (size - len(b"/".join([*names, b""]))))
+    entry: Entry = File(b"", 0)
+    for name in reversed(names):
+        entry = Directory({name: entry})
+    assert isinstance(entry, Directory)
+    found = status(opened(Tree(entry), b"/".join(names), OPEN_FLAGS, alone=alone))
+    assert found == (404 if platform() == "macos" and size > 1023 else File(b"", 0))
+
+
+# --- Linux --------------------------------------------------------------------------
+
+
+@pytest.mark.platform("linux")
 @given(
     depth=st.integers(1, 5),
     at=st.integers(1, 5),
     error=st.sampled_from([Errno.EMFILE, Errno.ENFILE, Errno.EACCES, Errno.ENOMEM, Errno.EIO]),
 )
-def test_every_descriptor_of_a_walk_is_closed_again(depth: int, at: int, error: Errno) -> None:
+def test_every_descriptor_of_a_walk_is_closed_again(depth: int, at: int, error: int) -> None:
     """Also if one of its calls fails."""
     assume(at <= depth)
     entry: Entry = File(b"", 0)
@@ -107,26 +137,29 @@ def test_every_descriptor_of_a_walk_is_closed_again(depth: int, at: int, error: 
         entry = Directory({b"a": entry})
     assert isinstance(entry, Directory)
     tree = Tree(entry, {at: -error})
-    assert opened(tree, b"/".join([b"a"] * depth), OPEN_FLAGS, walk=True) == -error
+    assert opened(tree, b"/".join([b"a"] * depth), OPEN_FLAGS, alone=True) == -error
     assert tree.opens == at
 
 
+@pytest.mark.platform("linux")
 def test_a_walk_is_one_call_for_each_component() -> None:
     site = Directory({b"a": Directory({b"bb": Directory({b"c.d": File(b"", 0)})})})
     tree = Tree(site)
-    opened(tree, b"a/bb/c.d", OPEN_FLAGS, walk=True)
+    opened(tree, b"a/bb/c.d", OPEN_FLAGS, alone=True)
     assert tree.names == ["openat", "openat", "close", "openat", "close"]
 
 
+@pytest.mark.platform("linux")
 @pytest.mark.parametrize("refusals", [1, TRIES_MAX - 1, TRIES_MAX, TRIES_MAX + 1])
 def test_a_kernel_that_is_unsure_is_asked_again(refusals: int) -> None:
     trouble = dict.fromkeys(range(1, refusals + 1), -Errno.EAGAIN)
     tree = Tree(Directory({b"a": File(b"", 0)}), trouble)
-    found = opened(tree, b"a", OPEN_FLAGS, walk=False)
+    found = opened(tree, b"a", OPEN_FLAGS, alone=False)
     assert found == (File(b"", 0) if refusals < TRIES_MAX else -Errno.EAGAIN)
     assert tree.opens == min(refusals + 1, TRIES_MAX)
 
 
+@pytest.mark.platform("linux")
 def test_walk_beneath_gives_the_root_too() -> None:
     tree = Tree(Directory())
     with caller(walk_beneath) as machine:
@@ -136,6 +169,7 @@ def test_walk_beneath_gives_the_root_too() -> None:
     assert tree.open == {file: tree.site}
 
 
+@pytest.mark.platform("linux")
 @pytest.mark.parametrize(
     ("error", "missing"),
     [(0, 0), (-Errno.ENOSYS, 1), (-Errno.EPERM, 1), (-Errno.EINVAL, 1), (-Errno.EMFILE, 1)],
@@ -154,11 +188,51 @@ def test_find_openat2(error: int, missing: int, before: int) -> None:
     assert set(tree.names) <= {"openat2", "close"}
 
 
+# --- macOS --------------------------------------------------------------------------
+
+
+@pytest.mark.platform("macos")
+@pytest.mark.parametrize("path", [b"a", b"a/bb", b"", b"missing"])
+@pytest.mark.parametrize("how", [OPEN_FLAGS, FIND_FLAGS], ids=["open", "find"])
+@pytest.mark.parametrize("old", [False, True])
+def test_macos_opens_with_one_call(path: bytes, how: int, old: bool) -> None:
+    """It is told to refuse links always, and to stay beneath the root where it knows how to."""
+    tree = Tree(Directory({b"a": Directory({b"bb": Directory()})}), old=old)
+    opened(tree, path, how, alone=old)
+    assert tree.names == ["openat"]
+    assert tree.flags == [how if old else how | O_RESOLVE_BENEATH]
+    assert how & O_NOFOLLOW_ANY
+
+
+@pytest.mark.platform("macos")
+@pytest.mark.parametrize("trouble", [0, -Errno.EMFILE, -Errno.ENOENT, -Errno.EINVAL])
+@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize("before", [0, 1])
+def test_find_resolve_beneath(trouble: int, old: bool, before: int) -> None:
+    """It is heeded where the way up is refused; what else comes of it says nothing."""
+    tree = Tree(Directory(), {1: trouble} if trouble else {}, old=old)
+    with caller(find_resolve_beneath) as machine:
+        worker = Memory(machine, Workspace)
+        worker[Workspace.root] = ROOT
+        worker[Workspace.no_confinement] = before
+        machine.call(int(worker), kernel=tree)
+        assert worker[Workspace.no_confinement] == (old or trouble != 0)
+    assert tree.names == ["openat", "close"][: 2 if old and not trouble else 1]
+    assert not tree.open
+
+
+# --- both ---------------------------------------------------------------------------
+
+
 def test_status_of() -> None:
-    nothing = "ENOENT ENOTDIR ELOOP EXDEV ENAMETOOLONG ENXIO ENODEV"
-    expected = dict.fromkeys(Errno, 500)
-    expected |= {Errno[name]: 404 for name in nothing.split()}
-    expected |= {Errno.EACCES: 403, Errno.EPERM: 403}
-    expected |= {Errno[name]: 503 for name in ("EMFILE", "ENFILE", "ENOMEM", "ENOBUFS")}
-    assert {error: status_of(-error) for error in Errno} == expected
+    expected = {
+        404: "ENOENT ENOTDIR ELOOP EXDEV ENAMETOOLONG ENXIO ENODEV EOPNOTSUPP",
+        403: "EACCES EPERM",
+        503: "EMFILE ENFILE ENOMEM ENOBUFS",
+    }
+    statuses = {name: status for status, names in expected.items() for name in names.split()}
+    errors = {name: error for name, error in vars(Errno).items() if name.startswith("E")}
+    assert statuses.keys() < errors.keys()
+    for name, error in errors.items():
+        assert status_of(-error) == statuses.get(name, 500), name
     assert status_of(-4095) == 500

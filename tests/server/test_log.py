@@ -22,7 +22,7 @@ from svc0.server.log import FIELD_ROOM, LINE_ROOM, REQUEST_ROOM, flush_log, log_
 from svc0.server.request import Kind, parse
 from svc0.server.settings import SETTINGS, LogFormat, packed
 from svc0.server.workspace import LOG_ROOM, Workspace
-from tests.server.kernel import Kernel
+from tests.server.kernel import Kernel, family_bytes
 from tests.server.memory import Input, Memory
 
 NOW = 1_700_000_000
@@ -63,7 +63,7 @@ class Logging:
         self.connection = Memory(machine, Connection)
         self.connection[Connection.buffer] = machine.place(content)
         peer = bytearray(sizeof(SocketAddress))
-        peer[:8] = AF_INET.to_bytes(2, "little") + b"\x12\x34" + bytes([192, 0, 2, 1])
+        peer[:8] = family_bytes(AF_INET, 16) + b"\x12\x34" + bytes([192, 0, 2, 1])
         self.connection[Connection.peer] = bytes(peer)
         self.connection[Connection.status] = 200
 
@@ -230,7 +230,7 @@ def test_flush_log(content: bytes, takes: list[int]) -> None:
 
 
 @pytest.mark.parametrize("error", [Errno.EPIPE, Errno.EBADF, Errno.EIO, Errno.ENOSPC])
-def test_a_log_that_nobody_can_read_is_dropped(error: Errno) -> None:
+def test_a_log_that_nobody_can_read_is_dropped(error: int) -> None:
     """Else the worker would wake up ten times a second for it, for ever."""
     with caller(flush_log) as machine:
         worker = Memory(machine, Workspace)
@@ -322,7 +322,7 @@ class Answered(Logging):
         super().__init__(machine, head, LogFormat.COMMON)
         peer = bytearray(sizeof(SocketAddress))
         family, at = (AF_INET, 4) if client.version == 4 else (AF_INET6, 8)
-        peer[:2] = family.to_bytes(2, "little")
+        peer[:2] = family_bytes(family, 16 if client.version == 4 else 28)
         peer[at : at + len(client.packed)] = client.packed
         self.connection[Connection.peer] = bytes(peer)
         self.connection[Connection.status] = status

@@ -74,14 +74,14 @@ def answer(connection: x27, worker: x28) -> x0:
 class Asking:
     """A connection that has a request, and the kernel that knows the site."""
 
-    def __init__(self, machine: Caller, head: bytes, tree: Tree, *, walk: bool = False) -> None:
+    def __init__(self, machine: Caller, head: bytes, tree: Tree, *, alone: bool = False) -> None:
         self.tree = tree
         self.buffer = Input(machine, head)
         self.worker = Memory(machine, Workspace)
         self.worker[Workspace.now] = NOW
         self.worker[Workspace.date] = format_date(NOW)
         self.worker[Workspace.root] = ROOT
-        self.worker[Workspace.no_confinement] = walk
+        self.worker[Workspace.no_confinement] = alone
         self.connection = Memory(machine, Connection)
         self.connection[Connection.buffer] = int(self.buffer)
         assert machine.call(int(self.connection), int(self.worker), kernel=tree) == 0
@@ -117,14 +117,14 @@ fields = st.sampled_from(
 )
 
 
-@given(method=methods, path=targets, query=queries, field=fields, walk=st.booleans())
-def test_dispatch(method: str, path: str, query: str, field: str, walk: bool) -> None:
+@given(method=methods, path=targets, query=queries, field=fields, alone=st.booleans())
+def test_dispatch(method: str, path: str, query: str, field: str, alone: bool) -> None:
     head = f"{method} {path}{query} HTTP/1.1\r\nHost: a\r\n{field}\r\n".encode()
     asked = read_head(head)
     expected = respond.respond(asked, target.read_target(asked), SITE, NOW)
     expected = expected.with_sentence(SENTENCES[expected.status])
     with caller(answer) as machine:
-        assert Asking(machine, head, Tree(SITE), walk=walk).answer == expected.encode()
+        assert Asking(machine, head, Tree(SITE, old=alone), alone=alone).answer == expected.encode()
 
 
 def test_options_of_everything() -> None:
@@ -137,7 +137,7 @@ def test_options_of_everything() -> None:
 @pytest.mark.parametrize("path", ["/a.txt", "/dir/", "/dir", "/bare/", "/dir/b%20c"])
 @pytest.mark.parametrize("error", [Errno.EMFILE, Errno.ENFILE, Errno.EACCES, Errno.EIO])
 @pytest.mark.parametrize("at", [1, 2])
-def test_a_kernel_that_cannot_open(path: str, error: Errno, at: int) -> None:
+def test_a_kernel_that_cannot_open(path: str, error: int, at: int) -> None:
     """Whatever fails and wherever, the answer says so and nothing is left open."""
     head = f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
     tree = Tree(SITE, {at: -error})
@@ -147,6 +147,38 @@ def test_a_kernel_that_cannot_open(path: str, error: Errno, at: int) -> None:
         assert status == (301 if path == "/dir" and error == Errno.EACCES else status_of(-error))
     else:
         assert status in (200, 301)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/a.txt/..namedfork/rsrc",
+        "/a.txt/%2e%2E%6eamedfork/data",
+        "/..namedfork/rsrc",
+        "/.vol/16777220/2/etc",
+        "/.nofollow/a.txt",
+        "/dir/./.resolve/1/b%20c",
+        "/.well-known/..namedfork/rsrc",
+        "/a.txt/%2e%e2%80%8c.namedfork/rsrc",
+    ],
+)
+def test_names_that_are_more_than_names(path: str) -> None:
+    """Darwin's forks, files by number and rules for links never come before any kernel."""
+    tree = Tree(SITE)
+    with caller(answer) as machine:
+        asking = Asking(machine, f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode(), tree)
+    assert asking.answer.startswith(b"HTTP/1.1 404 ")
+    assert not tree.names
+
+
+@pytest.mark.parametrize("name", ["%e2%80%8c..namedfork", "%EF%BB%BF.git", "a/%e2%81%af"])
+def test_names_that_are_less_than_names(name: str) -> None:
+    """They begin with what HFS+ ignores: only where there is such a volume is it not asked."""
+    tree = Tree(SITE)
+    with caller(answer) as machine:
+        asking = Asking(machine, f"GET /{name} HTTP/1.1\r\nHost: a\r\n\r\n".encode(), tree)
+    assert asking.answer.startswith(b"HTTP/1.1 404 ")
+    assert tree.opens == (platform() == "linux")
 
 
 # --- its parts -----------------------------------------------------------------------

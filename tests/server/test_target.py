@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from svc0.a64 import platform
 from svc0.machine.call import caller
 from svc0.server import target as under_test
 from svc0.server.limits import PATH_MAX
@@ -23,6 +24,7 @@ from tests.model.head import Fault, Request
 SOME_PIECES = """
     / // . .. /./ /../ /.. a b.html %2e %2E%2e %2f %2F %00 % %4 %zz %41 %25 %c3%a9 %0a %7f
     .well-known %2ewell-known .git ~ + : ;v=1
+    %e2%80%8c %e2%80%90 %E2%80%AE. %ef%bb%bf %ef %e2%80
 """
 PIECES = [*SOME_PIECES.split(), "\\", "x" * 255, "y" * 256]
 
@@ -87,10 +89,10 @@ def test_split_is_what_urllib_splits(target: bytes) -> None:
     form, path, query = split(target, Method.GET)
     if form in (Form.ORIGIN, Form.ABSOLUTE):
         # As an authority would be taken for one otherwise.
-        text = target.decode() if form == Form.ABSOLUTE else "http://a" + target.decode()
+        text = ("" if form == Form.ABSOLUTE else "http://a") + target.decode("latin-1")
         parts = urlsplit(text)
-        assert (parts.path or "/").encode() == path
-        assert parts.query.encode() == query[1:]
+        assert (parts.path or "/").encode("latin-1") == path
+        assert parts.query.encode("latin-1") == query[1:]
 
 
 @given(text=hosts | visible | st.binary(max_size=12))
@@ -131,7 +133,7 @@ def normalize(path: bytes) -> bytes | int:
 def expected_path(path: bytes) -> bytes | int:
     try:
         normal = model.normalize(model.decode(path))
-        model.judge_segments(normal)
+        model.judge_segments(normal, hfs=platform() == "macos")
     except model.Refused as refused:
         return -refused.status
     joined = b"/".join(normal.segments)
@@ -150,7 +152,7 @@ def test_normalize(path: bytes) -> None:
 
 
 def is_plain(path: bytes) -> bool:
-    return not re.search(rb"//|/\.|[%\x00-\x1f\x7f]", path)
+    return not re.search(rb"//|/\.|[%\x00-\x1f\x7f-\xff]", path)
 
 
 @given(path=paths, end=st.integers(1, 40))
@@ -172,7 +174,7 @@ def test_is_plain_sees_every_place() -> None:
         assert under_test.is_plain(text, length)
         assert under_test.is_plain(b"/b/c." + text, length + 5) or length > 16 - 5
         for at in range(length - 1):
-            for what in (b"%", b"\x1f", b"\x7f", b"//", b"/."):
+            for what in (b"%", b"\x1f", b"\x7f", b"\x80", b"\xff", b"//", b"/."):
                 spoilt = (text[: at + 1] + what + text[at + 1 + len(what) :])[:length]
                 assert not under_test.is_plain(spoilt, length) or is_plain(spoilt)
 
@@ -209,6 +211,34 @@ def test_normalize_says_first_what_is_first() -> None:
     assert normalize(b"/%00%2f") == normalize(long + b"%%2f") == BAD_REQUEST
     assert normalize(b"/.git" + long) == normalize(long + b"%01") == TOO_LONG
     assert normalize(b"/.git/%01/../..") == b""
+
+
+IGNORED_RANGES = [(0x200C, 0x200F), (0x202A, 0x202E), (0x206A, 0x206F), (0xFEFF, 0xFEFF)]
+AROUND = sorted({point for a, b in IGNORED_RANGES for point in range(a - 3, b + 4)})
+
+
+@pytest.mark.parametrize("point", AROUND, ids=hex)
+@pytest.mark.parametrize("before", [b"/", b"/a/"])
+@pytest.mark.parametrize("behind", [b"", b".git", b"/a", b"/"])
+def test_a_name_that_hfs_takes_for_a_hidden_one(point: int, before: bytes, behind: bytes) -> None:
+    """What begins with a character that is ignored there is no name; where none is, it is one."""
+    name = chr(point).encode() + behind
+    ignored = any(first <= point <= last for first, last in IGNORED_RANGES)
+    refused = ignored and platform() == "macos"
+    for text in (name, quote(name, safe="/").encode()):
+        assert normalize(before + text) == (NOT_FOUND if refused else before[1:] + name)
+    assert normalize(before + b"a" + name) == before[1:] + b"a" + name, "only the first hides"
+
+
+@pytest.mark.parametrize("point", [first for first, _ in IGNORED_RANGES], ids=hex)
+def test_the_bytes_of_an_ignored_character(point: int) -> None:
+    """All three of them, and nothing that is shorter, in another order, or only like it."""
+    whole = chr(point).encode()
+    others = [whole[:1], whole[:2], whole[1:], whole[::-1], whole[:2] + b"/" + whole[2:]]
+    others += [b"a" + whole, *(whole[:at] + b"a" + whole[at + 1 :] for at in range(3))]
+    for text in others:
+        assert normalize(b"/" + text) == text
+    assert normalize(b"/" + whole) == (NOT_FOUND if platform() == "macos" else whole)
 
 
 @given(path=st.binary(max_size=40))
