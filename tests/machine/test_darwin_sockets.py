@@ -391,6 +391,32 @@ def test_an_error_is_told_by_its_number() -> None:
         )
 
 
+def test_a_connection_that_is_over_has_no_options() -> None:
+    """As accept may give one whose client has given up meanwhile."""
+    succeeds(
+        guest("""
+        connected
+        set_option #5, 6, 1, 1
+        expect 0
+        mov x0, #4
+        system 6
+        expect 0
+        set_option #5, 6, 1, 1      // shut one way is not over
+        expect 0
+        name_of 31, #5, x22
+        expect 0
+        mov x0, #5
+        mov x1, #1
+        system 134
+        expect 0
+        set_option #5, 6, 1, 1
+        fails 22
+        name_of 31, #5, x22
+        fails 22
+        """)
+    )
+
+
 # SIGPIPE
 
 BROKEN = """

@@ -8,6 +8,9 @@ from functools import partial
 
 import pytest
 
+from svc0.a64 import mov, routine, x0
+from svc0.image.macho import macho as built
+from svc0.kernel import calls
 from svc0.machine import MachineError, macho
 from svc0.machine.darwin import Darwin
 from svc0.machine.emulator import Emulator
@@ -360,6 +363,20 @@ def test_page_zero_is_not_there(address: int) -> None:
     process = Emulator().process(packed_guest(source), ["guest"], {})
     with pytest.raises(Fault, match="where there is no memory"):
         process.run()
+
+
+@routine
+def leave() -> None:
+    """A whole program: it exits with 42."""
+    mov(x0, 42)
+    calls.exit()
+
+
+@pytest.mark.parametrize("strip", [True, False])
+def test_what_is_built_here_is_taken(strip: bool) -> None:
+    """Two rooms have read the same rules, each for itself."""
+    process = Emulator().process(built(leave, strip=strip), ["guest"], {})
+    assert process.run() == 42
 
 
 def test_text_cannot_be_written() -> None:

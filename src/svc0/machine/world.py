@@ -128,6 +128,8 @@ class Socket(File, ABC):
     family: int
     # Whether writing to an end that nobody reads is only an error, and no SIGPIPE.
     quiet = False
+    # Whether it came from `accept`, and so was connected from the beginning.
+    accepted = False
 
     @abstractmethod
     def bind(self, address: Address) -> None: ...

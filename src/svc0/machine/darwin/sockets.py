@@ -15,7 +15,7 @@ from ..posix.files import write_pair
 from ..posix.sockets import give_address
 from ..posix.table import Int, Long, Open, OpenSocket, Pointer, Unsigned
 from ..process import Process
-from ..world import File, Socket, failure
+from ..world import HUNG_UP, File, Socket, failure
 from .dialect import FAMILIES, MOST_TAKEN, DarwinDialect
 from .failures import DarwinError, guest_number
 from .table import call
@@ -87,7 +87,7 @@ def socketpair(process: Process, family: Int, kind: Int, protocol: Int, into: Po
 def accept(process: Process, file: OpenSocket, into: Pointer, size: Pointer) -> int:
     """The new one blocks or does not, and signals or does not, as the listener does."""
     taken, address = file.accept(blocking=not file.flags() & os.O_NONBLOCK)
-    taken.quiet = file.quiet
+    taken.quiet, taken.accepted = file.quiet, True
     number = process.descriptors.add(taken)
     try:
         give_address(process, address, file.family, into, size)
@@ -95,6 +95,19 @@ def accept(process: Process, file: OpenSocket, into: Pointer, size: Pointer) -> 
         process.descriptors.close(number)
         raise
     return number
+
+
+@call("getpeername")
+def getpeername(process: Process, file: OpenSocket, into: Pointer, size: Pointer) -> int:
+    refuse_what_is_over(process, file)
+    give_address(process, file.peer(), file.family, into, size)
+    return 0
+
+
+def refuse_what_is_over(process: Process, file: Socket) -> None:
+    """Of a connection that is shut both ways, the kernel wants to hear nothing."""
+    if file.accepted and process.world.poll([(file, 0)], 0)[0] & HUNG_UP:
+        raise failure(errno.EINVAL)
 
 
 # Options
@@ -105,6 +118,7 @@ def setsockopt(
     process: Process, file: OpenSocket, level: Int, name: Int, start: Pointer, size: Unsigned
 ) -> int:
     value = process.memory.read(start, min(size, 1024))
+    refuse_what_is_over(process, file)
     if (level, name) == (SOL_SOCKET, BY_NAME["SO_NOSIGPIPE"]):
         file.quiet = any(exactly(value, 4))
     elif (level, name) == (SOL_SOCKET, BY_NAME["SO_LINGER"]):
