@@ -11,7 +11,9 @@ from svc0.machine.call import caller
 from svc0.server import mime
 from svc0.server.accept import INVALID, read_parameters
 from svc0.server.address import parse_ipv6
+from svc0.server.connection import Buffer
 from svc0.server.dates import INVALID_DATE, parse_date
+from svc0.server.request import judge_request_line, parse_version
 from tests.model.conditions import parse_date as expected_date
 
 NOW = 1_795_363_980
@@ -55,3 +57,17 @@ def test_an_extension_that_is_only_half_of_one() -> None:
     with caller(mime.content_type) as machine:
         address, length = machine.call(machine.place(name, writable=False), len(name))
         assert machine.read(address, length) == mime.UNKNOWN.encode()
+
+
+@pytest.mark.parametrize("version", [b"x.1", b"1.x", b"/.1", b"1./", b"1,1"])
+def test_a_version_of_other_than_digits(version: bytes) -> None:
+    text = b" HTTP/" + version
+    assert parse_version(text, len(text)) == -400
+
+
+def test_a_request_line_that_is_only_a_method() -> None:
+    line = b"GET"
+    with caller(judge_request_line) as machine:
+        buffer = machine.place(bytearray(Buffer.size))
+        machine.write(buffer + int(Buffer.input), line)
+        assert machine.call(buffer, buffer + int(Buffer.input), len(line)) == -400
