@@ -832,7 +832,7 @@ def test_the_end_of_a_child() -> None:
         ldr x11, [x21, #16]
         is x11, 0x700
         ldrh w12, [x21, #10]
-        flagged 0x8010              // EV_EOF, EV_ONESHOT
+        flagged 0x8030              // EV_EOF, EV_CLEAR, EV_ONESHOT
         wait 0
         expect 0
         change x22, {PROC}, {ADD}, 0x80000000
@@ -863,6 +863,9 @@ def test_the_end_of_a_process_that_is_no_child() -> None:
         mov x23, x0
         system 362
         expect 3
+        change x23, {PROC}, {ADD}, 0x84000000
+        apply
+        fails 13                    // only a parent may know how
         change x23, {PROC}, {ADD}, 0x80000000
         apply
         expect 0

@@ -218,6 +218,8 @@ class Counter(File, ABC):
 class End(File, ABC):
     """The end of some process, which need not be a child; readable from then on."""
 
+    child: bool
+
     @abstractmethod
     def ended(self) -> Ended | None:
         """How it ended, if it was a child and nobody has asked with `wait_child`."""

@@ -179,9 +179,14 @@ class Signal(Filter):
 
 
 class ProcessEnd(Filter):
-    """EVFILT_PROC with NOTE_EXIT: told once."""
+    """EVFILT_PROC with NOTE_EXIT: told once.  How it ended, only a parent may know."""
+
+    clears = True
 
     def __init__(self, end: End, notes: int) -> None:
+        if notes & darwin.NOTE_EXITSTATUS and not end.child:
+            end.close()
+            raise DarwinError("EACCES")
         self._end, self._notes = end, notes
         self.file = end
 

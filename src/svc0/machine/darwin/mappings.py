@@ -74,8 +74,10 @@ def above_page_zero(start: int, _size: int) -> None:
 
 
 def permissions(protection: int) -> int:
-    """All that matter have the same numbers here; nothing is writable and executable at once."""
+    """All that matter have the same numbers here.  What can be written or run can also be read,
+    and nothing is writable and executable at once."""
     both = darwin.PROT_WRITE | darwin.PROT_EXEC
     if protection & both == both:
         raise failure(errno.EACCES)
-    return protection & (darwin.PROT_READ | both)
+    readable = darwin.PROT_READ if protection & both else 0
+    return protection & (darwin.PROT_READ | both) | readable

@@ -20,17 +20,28 @@ class HostEnd(HostFile, End):
         if select.select([self.number], [], [], 0)[0]:
             self.close()
             raise failure(errno.ESRCH)
+        self.child = is_child(process)
 
     def ended(self) -> Ended | None:
-        try:
-            found = os.waitid(os.P_PID, self._process, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        except ChildProcessError:
-            return None
+        found = look(self._process) if self.child else None
         if found is None:
             return None
         exited = found.si_code == os.CLD_EXITED
         status, signal = (found.si_status, 0) if exited else (0, found.si_status)
         return Ended(self._process, status, signal)
+
+
+def look(process: int) -> os.waitid_result | None:
+    """How a child ended, if it did, for whoever asks next too."""
+    return os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+
+
+def is_child(process: int) -> bool:
+    try:
+        look(process)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def watch(process: int) -> int:
