@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from svc0.machine import _linux as linux
+from svc0.machine.executable import read
 from svc0.machine.host import HostWorld
 from svc0.machine.host.events import HostEvents, HostTimer
 from svc0.machine.linux import Linux
@@ -244,7 +245,7 @@ def measure(image: bytes, site: Path, request: bytes, status: int, rounds: int) 
         counted.calls[call] += 1
 
     stage = Stage(turn, client.drain)
-    process = Process(image, NewLinux(), stage)
+    process = Process(read(image), NewLinux(), stage)
     process.observers.append(observe)
     process.cpu.count_instructions()
     words = ["svc0", "-r", os.fspath(site), "-p", "0", "-w", "1", "-b", "127.0.0.1"]
