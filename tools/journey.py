@@ -24,8 +24,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from svc0 import build
+from svc0.machine.elf import BASE
 from svc0.machine.emulator import Emulator
-from svc0.machine.process import BASE
 
 REQUEST = b"GET /hello.txt HTTP/1.1\r\nHost: example\r\n\r\n"
 CONTENT = b"hello"
