@@ -6,7 +6,16 @@ from collections import deque
 
 import pytest
 
-from svc0.kernel.constants import SIG_IGN, SIGCHLD, SIGHUP, SIGPIPE, SIGSET_SIZE, SIGTERM
+from svc0.kernel.constants import (
+    SIG_IGN,
+    SIGCHLD,
+    SIGHUP,
+    SIGINT,
+    SIGPIPE,
+    SIGQUIT,
+    SIGSET_SIZE,
+    SIGTERM,
+)
 from svc0.kernel.errors import Errno
 from svc0.kernel.structs import SignalAction
 from svc0.machine.call import Caller, caller
@@ -64,7 +73,7 @@ def test_no_queue_is_left() -> None:
 
 
 @pytest.mark.platform("macos")
-@pytest.mark.parametrize("number", [SIGTERM, SIGHUP, SIGCHLD])
+@pytest.mark.parametrize("number", [SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGCHLD])
 def test_a_signal_that_cannot_be_heard(number: int) -> None:
     """Then none is blocked: whoever wants us to end can still say so."""
     kernel = Signals(hearing=number)

@@ -45,6 +45,46 @@ def test_dyld_says_where_the_arguments_are() -> None:
     assert kernel.said == [(1, f"svc0 {VERSION}\n".encode())]
 
 
+class Beginning(Process):
+    """A process that is given all it asks for, up to the queue of its signals."""
+
+    def succeed(self, machine: Caller, *arguments: int) -> int:
+        return 0
+
+    sigaction = setsockopt = fcntl = bind = getsockname = listen = succeed
+
+    def getrlimit(self, machine: Caller, resource: int, limit: int) -> int:
+        return -Errno.EPERM
+
+    def openat(self, machine: Caller, *arguments: int) -> int:
+        return 5
+
+    def socket(self, machine: Caller, *arguments: int) -> int:
+        return 7
+
+    def kqueue(self, machine: Caller) -> int:
+        return -Errno.EMFILE
+
+
+@pytest.mark.platform("macos")
+def test_start() -> None:
+    """What can go wrong is tried before anybody is told that something is served."""
+    kernel = Beginning()
+    with caller(under_test.start) as machine:
+        places = [machine.place(word + b"\0") for word in (b"server", b"-w2", b"-r/srv")]
+        with pytest.raises(Ended) as ended:
+            machine.call(len(places), words(*places, 0), kernel=kernel)
+    assert ended.value.status == 1
+    served, failed = (line for _, line in kernel.said)
+    assert served.startswith(b"svc0: serving /srv at http://")
+    assert failed.startswith(b"svc0: cannot start workers: ")
+    asked = [name for name in kernel.names if name not in ("setsockopt", "fcntl")]
+    assert asked == [
+        *["sigaction", "getrlimit", "openat", "socket", "bind", "getsockname", "listen"],
+        *["write", "kqueue", "write", "exit"],
+    ]
+
+
 class Disk(Process):
     """A process that opens its root."""
 

@@ -16,6 +16,7 @@ from svc0.kernel.constants import (
     F_SETFD,
     FD_CLOEXEC,
     MSG_NOSIGNAL,
+    SHUT_WR,
     SOCK_CLOEXEC,
     SOCK_NONBLOCK,
 )
@@ -43,6 +44,7 @@ class World(Poller):
     def __init__(self, **trouble: int) -> None:
         super().__init__(**trouble)
         self.clients: deque[int] = deque()
+        self.shut: list[int] = []
         self.closed: list[int] = []
         self.sent: dict[int, bytes] = {}
         self.readable: dict[int, bytes] = {}
@@ -74,6 +76,11 @@ class World(Poller):
         assert (flags, nobody) == (MSG_NOSIGNAL, (0, 0))
         self.sent[socket] = machine.read(data, size)
         return self.fails() or size
+
+    def shutdown(self, machine: Caller, socket: int, how: int) -> int:
+        assert how == SHUT_WR
+        self.shut.append(socket)
+        return 0
 
     def close(self, machine: Caller, file: int) -> int:
         """The supervisor has the listener too, so closing it does not end that it is watched."""
@@ -367,6 +374,20 @@ def test_expire_late(table: list[tuple[State, int]]) -> None:
             state != State.FREE and not over for (state, _), over in zip(table, late, strict=True)
         )
     assert world.closed == [20 + number for number, over in enumerate(late) if over]
+
+
+def test_who_is_late_with_a_request_is_told_so() -> None:
+    """And is not closed before the answer can have come."""
+    world = World()
+    world.readable[20] = b""
+    with working(under_test.expire_late) as at:
+        slot = at.add(State.HEAD, TICKS - 1, buffer=True)
+        at.call(kernel=world)
+        assert slot[Connection.state] == State.LINGERING
+        assert slot[Connection.deadline] > TICKS
+    assert world.sent[20].startswith(b"HTTP/1.1 408 ")
+    assert world.shut == [20]
+    assert world.closed == []
 
 
 # --- the end --------------------------------------------------------------------------
