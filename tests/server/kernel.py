@@ -28,10 +28,11 @@ from svc0.kernel.constants import (
     SHUT_WR,
 )
 from svc0.kernel.errors import Errno
-from svc0.kernel.structs import EpollEvent, Kevent, OpenHow, Stat
+from svc0.kernel.structs import EpollEvent, OpenHow, Stat
 from svc0.machine.call import Caller
 from tests.model.site import Directory, Entry, File, Link
 from tests.server.memory import Memory
+from tests.server.notes import Note, read_notes
 
 POLLER, ROOT, SOCKET, STDOUT = 3, 4, 7, 1
 S_IFIFO = 0o010000
@@ -254,12 +255,12 @@ class Client(Kernel):
     ) -> int:
         """One kind of event is waited for no more, and another one instead."""
         assert (queue, count, events, wait) == (POLLER, 2, 0, (0, 0))
-        drop, add = (kevent(machine, changes + at * Kevent.size) for at in range(2))
-        kinds = {int(EVFILT_READ) % 2**16: "input", int(EVFILT_WRITE) % 2**16: "output"}
-        assert (drop["ident"], drop["flags"]) == (SOCKET, EV_DELETE)
-        assert kinds[drop["filter"]] == self.waits, "only what is waited for can be deleted"
-        assert (add["ident"], add["flags"]) == (SOCKET, EV_ADD)
-        self.wait_for(kinds[add["filter"]], add["udata"])
+        drop, add = read_notes(machine, changes, count)
+        kinds = {int(EVFILT_READ): "input", int(EVFILT_WRITE): "output"}
+        assert drop == Note(SOCKET, drop.filter, EV_DELETE)
+        assert kinds[drop.filter] == self.waits, "only what is waited for can be deleted"
+        assert add == Note(SOCKET, add.filter, EV_ADD, udata=add.udata)
+        self.wait_for(kinds[add.filter], add.udata)
         return 0
 
     def wait_for(self, what: str, data: int) -> None:
@@ -271,15 +272,6 @@ class Client(Kernel):
         assert file == STDOUT
         self.log += machine.read(data, size)
         return size
-
-
-def kevent(machine: Caller, address: int) -> dict[str, int]:
-    """The fields of a struct kevent in memory, unsigned."""
-    content = machine.read(address, Kevent.size)
-    return {
-        name: int.from_bytes(content[field : field + field.width], "little")
-        for name, field in Kevent.fields.items()
-    }
 
 
 def family_bytes(family: int, length: int = 0) -> bytes:
