@@ -7,6 +7,8 @@ import struct
 import pytest
 
 from svc0.machine import _darwin as darwin
+from svc0.machine import dialect
+from svc0.machine.posix import addresses, processes
 from tests.kernel.headers import disagreements
 
 HEADERS = """
@@ -24,9 +26,7 @@ OTHERWISE = {
     "FIONBIO": "(unsigned)FIONBIO",
     "FIONREAD": "(unsigned)FIONREAD",
     "INFINITY": "RLIM_INFINITY",
-    "RUSAGE_SIZE": "(int)sizeof(struct rusage)",
     "MOST_BYTES": "INT_MAX",
-    "MOST_VECTORS": "IOV_MAX",
 }
 # Ours alone, or of headers that no SDK has: xnu's bsd/sys/event_private.h and cpu_capabilities.h.
 PRIVATE = {"TICK_NUMERATOR", "TICK_DENOMINATOR"}
@@ -93,6 +93,23 @@ def numbers() -> dict[str, int]:
 def test_numbers() -> None:
     facts = {name: f"({OTHERWISE.get(name, name)}) == {value}" for name, value in numbers().items()}
     assert len(facts) > 250
+    assert disagreements(HEADERS.split(), facts, "macos") == {}
+
+
+def test_what_is_shared_with_linux() -> None:
+    """The addresses that `posix` reads begin behind length and family."""
+    facts = {
+        "WNOHANG": "WNOHANG == 1",
+        "IOV_MAX": f"IOV_MAX == {dialect.MOST_VECTORS}",
+        "iovec": f"sizeof(struct iovec) == {dialect.IOVEC.size}",
+        "rlimit": f"sizeof(struct rlimit) == {processes.RLIMIT.size}",
+        "rusage": f"sizeof(struct rusage) == {processes.RUSAGE_SIZE}",
+        "sockaddr_in": f"sizeof(struct sockaddr_in) == {2 + addresses.SOCKADDR_IN.size}",
+        "sin_addr": "__builtin_offsetof(struct sockaddr_in, sin_addr) == 2 + 2",
+        "sin6_addr": "__builtin_offsetof(struct sockaddr_in6, sin6_addr) == 2 + 6",
+        "sin6_scope_id": "__builtin_offsetof(struct sockaddr_in6, sin6_scope_id) == 2 + 22",
+        "sun_path": "__builtin_offsetof(struct sockaddr_un, sun_path) == 2",
+    }
     assert disagreements(HEADERS.split(), facts, "macos") == {}
 
 

@@ -298,9 +298,7 @@ OPEN_FLAGS = {
     "O_NOFOLLOW_ANY": 0x20000000,
     "O_EXEC": 0x40000000,
 }
-O_NONBLOCK, O_APPEND, O_CLOEXEC = (
-    OPEN_FLAGS[name] for name in ("O_NONBLOCK", "O_APPEND", "O_CLOEXEC")
-)
+O_CLOEXEC = OPEN_FLAGS["O_CLOEXEC"]
 O_CREAT, O_DIRECTORY, O_EXEC = (OPEN_FLAGS[name] for name in ("O_CREAT", "O_DIRECTORY", "O_EXEC"))
 O_NOFOLLOW_ANY, O_RESOLVE_BENEATH = (
     OPEN_FLAGS[name] for name in ("O_NOFOLLOW_ANY", "O_RESOLVE_BENEATH")
@@ -315,7 +313,6 @@ FIONBIO, FIONREAD = 0x8004667E, 0x4004667F
 SEEK_SET, SEEK_CUR, SEEK_END, SEEK_HOLE, SEEK_DATA = range(5)
 PATH_MAX = 1024
 MOST_BYTES = 0x7FFFFFFF
-MOST_VECTORS = 1024
 
 FAMILIES = {"AF_UNIX": 1, "AF_INET": 2, "AF_INET6": 30}
 SOCKET_TYPES = {"SOCK_STREAM": 1, "SOCK_DGRAM": 2}
@@ -367,7 +364,6 @@ MADV_FREE = 5
 
 SIG_BLOCK, SIG_UNBLOCK, SIG_SETMASK = 1, 2, 3
 SIG_DFL, SIG_IGN = 0, 1
-WNOHANG = 1
 LIMITS = {
     "RLIMIT_CPU": 0,
     "RLIMIT_FSIZE": 1,
@@ -417,22 +413,17 @@ STAT = struct.Struct("<iHHQIIi4xqqqqqqqqqqiII20x")
 TIMESPEC = struct.Struct("<qq")
 TIMEVAL = struct.Struct("<qi4x")
 POLLFD = struct.Struct("<ihh")
-IOVEC = struct.Struct("<QQ")
 MSGHDR = struct.Struct("<QI4xQi4xQIi")
 SIGACTION_IN = struct.Struct("<QQIi")
 SIGACTION_OUT = struct.Struct("<QIi")
-RLIMIT = struct.Struct("<QQ")
 DIRENT = struct.Struct("<QQHHB")
 KEVENT = struct.Struct("<QhHIqQ")
 KEVENT64 = struct.Struct("<QhHIqQQQ")
 TIMEBASE = struct.Struct("<II")
 LINGER = struct.Struct("<ii")
 SF_HDTR = struct.Struct("<Qi4xQi4x")
-SOCKADDR_IN = struct.Struct(">H4s8x")
-SOCKADDR_IN6 = struct.Struct(">HI16s")
-RUSAGE_SIZE = 144
 
-assert STAT.size == RUSAGE_SIZE == 144
+assert STAT.size == 144
 assert MSGHDR.size == KEVENT64.size == 48
 assert KEVENT.size == SF_HDTR.size == 32
 assert SIGACTION_IN.size == 24

@@ -42,7 +42,7 @@ def mmap(
         raise failure(errno.EINVAL)
     memory, size = process.memory, pages(process, size)
     if flags & darwin.MAP_FIXED:
-        above_page_zero(start, within(process, start, size))
+        above_page_zero(process, start, size)
     else:
         start = memory.free(size)
     shared = bool(flags & darwin.MAP_SHARED)
@@ -68,8 +68,8 @@ def madvise(process: Process, start: Pointer, size: Size, advice: Int) -> int:
     return 0
 
 
-def above_page_zero(start: int, _size: int) -> None:
-    if start < LOWEST:
+def above_page_zero(process: Process, start: int, size: int) -> None:
+    if within(process, start, size) and start < LOWEST:
         raise failure(errno.ENOMEM)
 
 
