@@ -137,6 +137,30 @@ class Either(int):
     def __rmul__(self, other: int) -> int:
         return calculated(int.__mul__, other, self)
 
+    def __floordiv__(self, other: int) -> int:
+        return calculated(int.__floordiv__, self, other)
+
+    def __rfloordiv__(self, other: int) -> int:
+        return calculated(int.__floordiv__, other, self)
+
+    def __mod__(self, other: int) -> int:
+        return calculated(int.__mod__, self, other)
+
+    def __rmod__(self, other: int) -> int:
+        return calculated(int.__mod__, other, self)
+
+    def __xor__(self, other: int) -> int:
+        return calculated(int.__xor__, self, other)
+
+    def __rxor__(self, other: int) -> int:
+        return calculated(int.__xor__, other, self)
+
+    def __rshift__(self, other: int) -> int:
+        return calculated(int.__rshift__, self, other)
+
+    def __rrshift__(self, other: int) -> int:
+        return calculated(int.__rshift__, other, self)
+
     def __lshift__(self, other: int) -> int:
         return calculated(int.__lshift__, self, other)
 
