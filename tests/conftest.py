@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from svc0.machine.coverage import FOLDER
+from svc0.machine.coverage import FOLDER, settle_all
 
 # The first call of a routine assembles it, and how long that takes says nothing about it.
 settings.register_profile("calls", deadline=None)
@@ -59,6 +59,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
     """Behind all tests, in whichever processes they ran: the rule, reported as one more."""
     result = yield
+    settle_all()
     if whole(session.config) and not is_worker(session.config) and not session.testsfailed:
         session.config.hook.pytest_runtest_logreport(report=judgement())
     return result

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import ctypes
+import os
 import random
 from collections import Counter
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from unicorn import UC_HOOK_CODE
 
 from svc0.a64 import *
-from svc0.machine import MachineError, coverage
+from svc0.machine import coverage
 from svc0.machine.call import Caller, CallError
-from svc0.machine.coverage import NOWHERE, Recorded, State, Step, read
+from svc0.machine.coverage import NOWHERE, Recorded, Step, read
 
 from .guest import machine_named, run
 
@@ -77,8 +78,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def only(folder: Path) -> Recorded:
+    """What is recorded of the only text."""
     (recorded,) = read(folder)
     return recorded
+
+
+Counting: TypeAlias = Callable[[list[tuple[int, int]]], list[Step]]
 
 
 def times(recorded: Recorded) -> Counter[int]:
@@ -218,42 +223,47 @@ def test_processes_that_fork_and_are_killed(folder: Path) -> None:
     assert {(both + 1, parent), (both + 1, child)} <= ways
 
 
-def entered(folder: Path, blocks: list[tuple[int, int]], slots: int) -> Path:
-    """Let the counting itself see blocks (first and last), in a table of its own."""
-    path = folder / "made.steps"
-    table = coverage.mapped(path, slots)
-    shift = 64 - (slots.bit_length() - 1)
-    state = State(0x1000, 1 << 20, shift, table + 16, table + 8, NOWHERE, 0)
-    library = coverage.library(folder)
-    for first, last in blocks:
-        address, size = ctypes.c_uint64(0x1000 + 4 * first), ctypes.c_uint(4 * (last - first + 1))
-        library.entered(None, address, size, ctypes.byref(state))
-    return path
+@pytest.fixture
+def counting(folder: Path) -> Counting:
+    """Let the counting itself see blocks (first and last): what is recorded of them."""
+    machine = Caller(twice)
+    watch, start = machine.watch, machine.program.text.address
+    assert watch
+    watch.words = 1 << 20
+
+    def see(blocks: list[tuple[int, int]]) -> list[Step]:
+        for first, last in blocks:
+            watch.entered(0, start + 4 * first, 4 * (last - first + 1), None)
+        return only(folder).steps
+
+    return see
 
 
-def test_steps_find_their_slots(tmp_path: Path) -> None:
+def test_steps_are_added_up(counting: Counting) -> None:
     chance = random.Random(1)
     starts = [chance.randrange(1 << 19) for _ in range(12)]
     blocks = [(first, first + first % 9) for first in chance.choices(starts, k=5000)]
     sources = [NOWHERE, *(last for _, last in blocks)]
     expected = Counter((source, *block) for source, block in zip(sources, blocks, strict=False))
-    assert 100 < len(expected) < 256
-    found = coverage.steps(entered(tmp_path, blocks, 256))
-    assert {step[:3]: step.times for step in found} == expected
+    assert len(expected) > 100
+    assert {step[:3]: step.times for step in counting(blocks)} == expected
 
 
-def test_a_step_without_a_slot_is_told(tmp_path: Path) -> None:
-    path = entered(tmp_path, [(first, first) for first in range(9)], 8)
-    with pytest.raises(MachineError, match="1 steps had no room"):
-        coverage.steps(path)
+def test_blocks_outside_of_the_text_are_nothing(counting: Counting) -> None:
+    found = counting([(5, 6), (1 << 20, 1 << 20), (-8, -7), (7, 7)])
+    assert set(found) == {Step(NOWHERE, 5, 6, 1), Step(NOWHERE, 7, 7, 1)}
 
 
-def test_blocks_outside_of_the_text_are_nothing(tmp_path: Path) -> None:
-    path = entered(tmp_path, [(5, 6), (1 << 20, 1 << 20), (-8, -7), (7, 7)], 8)
-    assert set(coverage.steps(path)) == {Step(NOWHERE, 5, 6, 1), Step(NOWHERE, 7, 7, 1)}
-
-
-def test_a_compiler_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(coverage, "SOURCE", tmp_path / "missing.c")
-    with pytest.raises(MachineError, match="extra `test`"):
-        coverage.compile_to(tmp_path / "made.so")
+def test_a_child_counts_anew(folder: Path) -> None:
+    """What its parent has counted before is not told twice."""
+    machine = Caller(twice)
+    assert machine.watch
+    for _ in range(5):
+        machine.call(1)
+    child = os.fork()
+    if not child:
+        machine.call(1)
+        machine.watch.settle()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert [step.times for step in only(folder).steps] == [6]

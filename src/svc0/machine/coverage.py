@@ -6,10 +6,11 @@ Python and all it needs; a whole image; in any process) counts its *steps* in th
     step          (source, first, last): behind the instruction `source`, the block of instructions
                   `first` to `last` was entered; all are counted in words from the text's start
     TEXT.json     the text, and which routines are where in it, if whoever runs it knows
-    TEXT.steps    a table of steps and how many times each was gone; TEXT is a hash of the former
+    TEXT.steps    steps, each with how many times more it was gone; TEXT is a hash of the former
 
-The table is mapped into memory and shared by all that run the same text, so nothing is left to do
-when a process ends, and nothing is lost when it is killed.
+A step that a process has not seen before is written down at once, so that none is lost when it is
+killed; how often it was seen follows when the process ends, or forgets the processor.  All write
+behind the end of the same file, a step in one piece.
 
 What ran is known from blocks: they end at each branch and system call, at the end of a page, and
 where an instruction faults, for then the rest of the block is taken back.
@@ -22,25 +23,21 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import json
-import mmap
 import os
-import platform
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
+from struct import Struct
 from typing import Any, NamedTuple
+from weakref import WeakSet, finalize
 
 from unicorn import unicorn_const as uc
 from unicorn.arm64_const import UC_ARM64_REG_PC
 from unicorn.unicorn_py3.unicorn import Uc, uclib
 
 from svc0.image.layout import Program
-
-from .errors import MachineError
 
 __all__ = [
     "FOLDER",
@@ -50,6 +47,7 @@ __all__ = [
     "Watch",
     "placed",
     "read",
+    "settle_all",
     "watch",
     "watch_program",
 ]
@@ -57,15 +55,14 @@ __all__ = [
 FOLDER = "SVC0_COVERAGE"
 """The variable that names the folder."""
 
-SOURCE = Path(__file__).with_suffix(".c")
 BITS = 21
 NOWHERE = (1 << BITS) - 1
 """What a step comes from that begins a run."""
 
-SLOT = 16
-LEAST_SLOTS = 1 << 8
-FAILED = (1 << 64) - 1
-"""What the C library's mmap says then."""
+RECORD = Struct("<Qq")
+"""A step as one number, and how many times more it was gone; fewer if one was taken back."""
+
+ENTERED = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p)
 
 
 class Placed(NamedTuple):
@@ -96,18 +93,8 @@ class Recorded:
     steps: list[Step]
 
 
-class State(ctypes.Structure):
-    """``struct watch``"""
-
-    _fields_ = (
-        ("start", ctypes.c_uint64),
-        ("words", ctypes.c_uint64),
-        ("shift", ctypes.c_uint64),
-        ("slots", ctypes.c_void_p),
-        ("lost", ctypes.c_void_p),
-        ("source", ctypes.c_uint64),
-        ("step", ctypes.c_uint64),
-    )
+WATCHES: WeakSet[Watch] = WeakSet()
+"""Those of this process, for a child that begins to count anew."""
 
 
 class Watch:
@@ -116,41 +103,99 @@ class Watch:
     def __init__(
         self, engine: Uc, folder: Path, start: int, text: bytes, routines: Sequence[Placed]
     ) -> None:
-        words = len(text) // 4
-        assert words < NOWHERE, "a step has room for the numbers of so many instructions"
-        slots = max(LEAST_SLOTS, 1 << words.bit_length())
-        self._engine, self._library = engine, library(folder)
-        shift = 64 - (slots.bit_length() - 1)
-        table = mapped(folder / f"{described(folder, text, routines)}.steps", slots)
-        self._state = State(start, words, shift, table + SLOT, table + 8, NOWHERE, 0)
-        entered = ctypes.cast(self._library.entered, ctypes.c_void_p)
+        assert len(text) // 4 < NOWHERE, "a step has room for the numbers of so many instructions"
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{described(folder, text, routines)}.steps"
+        self._engine, self._start, self.words, self._path = engine, start, len(text) // 4, path
+        self._source, self._step = NOWHERE, 0
+        self._times: dict[int, int] = {}
+        self._hook = ENTERED(
+            self.entered
+        )  # without the wrapper of the bindings, three times quicker
         uclib.uc_hook_add(
             engine._uch,  # pyright: ignore[reportPrivateUsage]
             ctypes.byref(ctypes.c_size_t()),
             uc.UC_HOOK_BLOCK,
-            entered,
-            ctypes.byref(self._state),
+            self._hook,
+            None,
             ctypes.c_uint64(1),
             ctypes.c_uint64(0),
         )
         engine.hook_add(uc.UC_HOOK_MEM_INVALID, self._refused)
+        WATCHES.add(self)
+        finalize(self, settle, path, self._times)  # at the process's end at the latest
 
     def begin(self) -> None:
         """A run begins, wherever the last one stopped."""
-        self._state.source = NOWHERE
+        self._source = NOWHERE
+
+    def settle(self) -> None:
+        """Write down how often what was seen: after it, nothing is lost by ending at once."""
+        settle(self._path, self._times)
+
+    def forget(self) -> None:
+        """What was counted since was counted by another process, too."""
+        self._times.update(dict.fromkeys(self._times, 0))
+
+    def entered(self, _processor: int, address: int, size: int, _data: object) -> None:
+        """The processor begins a block."""
+        first = (address - self._start) >> 2
+        last = first + (size >> 2) - 1
+        if not 0 <= first <= last < self.words:
+            self._source = NOWHERE
+            return
+        self._step = step = (self._source << BITS | first) << BITS | last
+        self._source = last
+        if step in self._times:
+            self._times[step] += 1
+        else:
+            self._times[step] = 0
+            record(self._path, {step: 1})
 
     def _refused(self, *_: Any) -> bool:
-        """An instruction faults; what follows it in its block is not run."""
-        pc = ctypes.c_uint64(int(self._engine.reg_read(UC_ARM64_REG_PC)))
-        self._library.stopped(ctypes.byref(self._state), pc)
+        """An instruction faults; what follows it in its block is not run, and nothing follows."""
+        last = (int(self._engine.reg_read(UC_ARM64_REG_PC)) - self._start) >> 2
+        first = self._step >> BITS & NOWHERE
+        if self._source != NOWHERE and first <= last < self._source:
+            record(self._path, {self._step: -1, self._step >> BITS << BITS | last: 1})
+        self._source = NOWHERE
         return False
 
 
-def watch(engine: Uc, start: int, text: bytes, routines: Sequence[Placed] = ()) -> Watch | None:
-    """Watch a processor run a text that lies at an address; None unless that is switched on.
+def settle(path: Path, times: dict[int, int]) -> None:
+    """Write down what is left to be told, and count on from zero."""
+    if any(times.values()):
+        record(path, times)
+        times.update(dict.fromkeys(times, 0))
 
-    Raises MachineError if what counts cannot be compiled.
-    """
+
+def record(path: Path, times: Mapping[int, int]) -> None:
+    """Write down how many times more each step was gone, behind what others have written."""
+    content = b"".join(RECORD.pack(step, more) for step, more in times.items() if more)
+    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    try:
+        os.write(number, content)
+    finally:
+        os.close(number)
+
+
+def settle_all() -> None:
+    """Let all that this process watches be told."""
+    for each in WATCHES:
+        each.settle()
+
+
+def count_anew() -> None:
+    """In a child: what its parent has counted is its parent's."""
+    for each in WATCHES:
+        each.forget()
+
+
+os.register_at_fork(after_in_child=count_anew)
+
+
+def watch(engine: Uc, start: int, text: bytes, routines: Sequence[Placed] = ()) -> Watch | None:
+    """Watch a processor run a text that lies at an address; None unless that is switched on."""
     folder = os.environ.get(FOLDER)
     return Watch(engine, Path(folder), start, text, routines) if folder else None
 
@@ -193,79 +238,24 @@ def described(folder: Path, text: bytes, routines: Sequence[Placed]) -> str:
     return name
 
 
-def mapped(path: Path, slots: int) -> int:
-    """The address of a table that all processes share; its first slot only counts what was lost.
-
-    It stays mapped as long as the process lives.  Python's own mmap would keep a descriptor, and
-    guests may ask for more of those than there are.
-    """
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.mmap.restype = ctypes.c_void_p
-    size, rights = (1 + slots) * SLOT, mmap.PROT_READ | mmap.PROT_WRITE
-    number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        os.ftruncate(number, size)  # zeros at first, and nothing new for who comes later
-        offset = ctypes.c_long(0)
-        place = libc.mmap(None, ctypes.c_size_t(size), rights, mmap.MAP_SHARED, number, offset)
-    finally:
-        os.close(number)
-    if place == FAILED:
-        raise MachineError(f"{path} cannot be mapped: {os.strerror(ctypes.get_errno())}")
-    return place
-
-
 def read(folder: Path) -> Iterator[Recorded]:
-    """All that was seen, text by text; MachineError if a table was too small."""
+    """All that was seen, by this process too, text by text."""
+    settle_all()
     for path in sorted(folder.glob("*.json")):
         described = json.loads(path.read_text())
         routines = [Placed(*each) for each in described["routines"]]
-        yield Recorded(
-            bytes.fromhex(described["text"]), routines, steps(path.with_suffix(".steps"))
-        )
+        recorded = path.with_suffix(".steps")
+        found = steps(recorded) if recorded.exists() else []
+        yield Recorded(bytes.fromhex(described["text"]), routines, found)
 
 
 def steps(path: Path) -> list[Step]:
-    """What is in a table."""
-    content = memoryview(path.read_bytes()).cast("Q").tolist()
-    if lost := content[1]:
-        raise MachineError(f"{path}: {lost} steps had no room; let a table have more slots")
+    """What is in a file, each step once."""
+    times: Counter[int] = Counter()
+    for step, more in RECORD.iter_unpack(path.read_bytes()):
+        times[step] += more
     return [
-        Step(step >> 2 * BITS & NOWHERE, step >> BITS & NOWHERE, step & NOWHERE, times)
-        for step, times in zip(content[2::2], content[3::2], strict=True)
-        if times
+        Step(step >> 2 * BITS, step >> BITS & NOWHERE, step & NOWHERE, count)
+        for step, count in times.items()
+        if count
     ]
-
-
-# --- what counts ------------------------------------------------------------------
-
-
-@cache
-def library(folder: Path) -> ctypes.CDLL:
-    """What the processor calls, compiled once for a folder; MachineError if that fails."""
-    version = hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:8]
-    path = folder / f"watch-{platform.machine()}-{version}.so"
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            made = Path(scratch) / path.name
-            compile_to(made)
-            made.replace(path)
-    found = ctypes.CDLL(str(path))
-    found.stopped.argtypes = [ctypes.c_void_p, ctypes.c_uint64]
-    found.stopped.restype = None
-    return found
-
-
-def compile_to(path: Path) -> None:
-    """Compile it, with the C compiler of the package ziglang; MachineError if that fails."""
-    caches = ("ZIG_LOCAL_CACHE_DIR", "ZIG_GLOBAL_CACHE_DIR")
-    command = [sys.executable, "-m", "ziglang", "cc", "-O2", "-fPIC", "-shared", "-nostdlib"]
-    done = subprocess.run(
-        [*command, "-o", str(path), str(SOURCE)],
-        env=os.environ | dict.fromkeys(caches, str(path.parent)),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise MachineError(f"coverage needs the extra `test`, for a compiler:\n{done.stderr}")

@@ -118,6 +118,11 @@ class Cpu:
         """Let coverage see what is run of a text, if that is switched on."""
         self._watch = watch(self._uc, start, text)
 
+    def settle(self) -> None:
+        """Let coverage write down what it has counted, before the process ends at once."""
+        if self._watch:
+            self._watch.settle()
+
     def count_instructions(self) -> None:
         """Keep `instructions` from now on; exact at every call, not in the middle of a fault."""
 

@@ -94,6 +94,7 @@ class Process:
             while True:
                 self.step()
         except Exit as end:
+            self.cpu.settle()
             if self.world.forked:
                 self.world.exit(end.status)
             return end.status
@@ -102,6 +103,7 @@ class Process:
                 raise
             # What the parent's Python would do with it is no business of the child.
             known = isinstance(error, Fault)
+            self.cpu.settle()
             self.world.complain(str(error) if known else traceback.format_exc())
             self.world.die(error.signal if known else signal.SIGABRT)
         finally:
