@@ -131,6 +131,12 @@ def line_of(routine: Routine, text: str) -> int:
     return next(first + n for n, line in enumerate(lines) if text in line)
 
 
+@pytest.fixture(autouse=True)
+def unsanitized(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests are about what the machine itself refuses."""
+    monkeypatch.setattr(Caller, "sanitized", False)
+
+
 def accepts(_machine: Caller) -> None:
     """A kernel that does what it is asked for, by doing nothing."""
 

@@ -37,6 +37,7 @@ class Again:
 
     def __init__(self, routine: Routine) -> None:
         self.machine = Caller(routine)
+        self.machine.trust()  # what is judged closely is judged elsewhere: this is about numbers
         self.start = self.machine.address(routine)
         self.end = self.machine.place(bytes(LINE_MAX)) + LINE_MAX
         self.machine.uc.reg_write(SP, STACK)

@@ -25,7 +25,6 @@ cost a fraction of a millisecond.
 
 from __future__ import annotations
 
-import os
 import random
 import struct
 from collections.abc import Generator
@@ -63,7 +62,6 @@ EDGE = 64
 """Bytes before a bytearray that must not change."""
 
 MOST_INSTRUCTIONS = 4_000_000
-SANITIZED = "SVC0_SANITIZED" in os.environ
 
 NUMBER = {r: getattr(arm64_const, f"UC_ARM64_REG_X{r.number}") for r in XS} | {
     v: getattr(arm64_const, f"UC_ARM64_REG_Q{v.number}") for v in VS
@@ -104,9 +102,10 @@ class Caller:
     call can go on where another ended.
     """
 
-    def __init__(
-        self, routine: Routine, platform: Platform = "linux", *, sanitized: bool = SANITIZED
-    ) -> None:
+    sanitized = True
+    """Whether every access is judged; else the pages around bytes are all that refuses one."""
+
+    def __init__(self, routine: Routine, platform: Platform = "linux") -> None:
         self.routine = routine
         self.program: Program = lay_out(routine, platform, base=CODE)
         self.uc = Uc(UC_ARCH_ARM64, UC_MODE_ARM)
@@ -134,7 +133,9 @@ class Caller:
         self.uc.hook_add(UC_HOOK_MEM_INVALID, self._refused)
         self.watch = watch_program(self.uc, self.program)
         self.sanitizer = (
-            Sanitizer(Engine(self.uc), self.program, most=MOST_INSTRUCTIONS) if sanitized else None
+            Sanitizer(Engine(self.uc), self.program, most=MOST_INSTRUCTIONS)
+            if self.sanitized
+            else None
         )
         self._in_kernel = False
 
@@ -197,12 +198,12 @@ class Caller:
             self.uc.mem_write(address, bytes(content))
             if address in self.program.text:
                 self.uc.ctl_flush_tb()  # else what ran once would run again as it was
-                self._look_away()
+                self.trust()
         except UcError:
             raise CallError(f"there is no room for {len(content)} bytes at {address:#x}") from None
 
-    def _look_away(self) -> None:
-        """What runs is no longer what was assembled: nobody knows what its instructions do."""
+    def trust(self) -> None:
+        """Judge accesses no more: what runs is not what was assembled, or there is a lot of it."""
         if self.sanitizer:
             self.sanitizer.retire()
             self.sanitizer = None

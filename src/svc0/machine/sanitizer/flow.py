@@ -7,6 +7,7 @@ which is compiled once and costs what a few assignments do.
     mov, add and sub of a number, alignment     the same object
     add of a struct's field                     that field of it
     pointer + number, pointer - number          the same object
+    table + what was loaded from it (Offsets)   the place that entry leads to
     pointer - pointer into the same object      a number
     adr, adrp, lo12                             the constant or variable
     anything else done to a pointer             a number; ``lost`` counts where that happened
@@ -101,7 +102,7 @@ def plus(i: Instruction, operands: tuple[Any, ...], constant: Constants) -> str 
     d, n, m = slot(d), slot(n), slot(m)
     if shifts(how):
         return f"t[{d}] = lost({constant(i)}) if t[{m}] else t[{n}]"
-    both = f"lost({constant(i)}) if t[{n}] and t[{m}]"
+    both = f"total(t[{n}], t[{m}], {constant(i)}) if t[{n}] and t[{m}]"
     return f"t[{d}] = {both} else t[{n}] or t[{m}]"
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 
 from svc0.a64 import Field, Platform, Struct
 
-__all__ = ["Extent", "Object", "Objects", "owner"]
+__all__ = ["Distance", "Extent", "Object", "Objects", "owner"]
 
 NEVER = -1
 
@@ -102,6 +102,16 @@ class Object(Extent):
 
     def __str__(self) -> str:
         return f"{self.name}, which {self.begun}" if self.begun else self.name
+
+
+class Distance(Extent):
+    """What a table of offsets holds: added to the table's address, it leads to a place."""
+
+    __slots__ = ("table",)
+
+    def __init__(self, table: Object, place: Extent) -> None:
+        super().__init__(f"the distance of {place}", NEVER, NEVER, None)
+        self.table, self.whole = table, place.whole
 
 
 def field_at(fields: Iterable[Field], at: int, platform: Platform) -> str:

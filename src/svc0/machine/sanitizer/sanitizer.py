@@ -20,13 +20,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from svc0.a64 import Bss, Condition, Place, Struct, W, X
+from svc0.a64 import Bss, Condition, Offsets, Place, Struct, W, X
 from svc0.a64.notes import Begins, Ends
 from svc0.image.layout import Program, Spot
 
 from .engine import WRITES, Engine, Hooks
 from .flow import STACK, numbers
-from .objects import Extent, Object, Objects
+from .objects import Distance, Extent, Object, Objects
 from .shadow import PAGE, PAGE_BITS, SET, Shadow
 from .steps import KEPT, SAME, Access, Block, Call, Choice, Names, Noted, Plan, Step
 
@@ -59,8 +59,9 @@ class Sanitizer:
         self._left = 0
         self._extents: list[Extent | None] = [None] * 37
         self._frames: list[tuple[Object, Object, Extent | None, Extent | None]] = []
-        self._names = Names(self._lose, self._distance, self._extent)
+        self._names = Names(self._lose, self._distance, self._total, self._extent)
         self._places: dict[Place, Object] = {}
+        self._tables: dict[int, Offsets] = {}
         self.reset()
         stops = [address + bias for address in self._plan.stops]
         self._hooks = Hooks(engine, self._enter, self._touch, self._arrive, stops)
@@ -73,6 +74,8 @@ class Sanitizer:
         name = self.program.names[place]
         new = Object(name, address, address + self.program.size(place), kind)
         self._places[place] = new
+        if isinstance(place, Offsets):
+            self._tables[address] = place
         self.objects.add(new)
 
     def _extent(self, place: Place) -> Extent | None:
@@ -194,7 +197,7 @@ class Sanitizer:
                 if step.pointer:
                     extents[step.register] = words.get(address)
                 else:
-                    extents[step.register] = None
+                    extents[step.register] = self._entry(extent, address) if step.entry else None
                     if words and size == 8 and address & -8 in words:
                         self._lose(step.spot)
             left = self._left - size
@@ -360,6 +363,22 @@ class Sanitizer:
         """Two pointers were subtracted: a number, if they lead to the same object."""
         if one is None or one.whole is not other.whole:
             self._lose(spot)
+
+    def _total(self, one: Extent, other: Extent, spot: Spot) -> Extent | None:
+        """Two pointers were added: only a table and an entry of it make an address."""
+        for table, entry in ((one, other), (other, one)):
+            if isinstance(entry, Distance) and entry.table is table.whole:
+                return entry.whole
+        self._lose(spot)
+        return None
+
+    def _entry(self, extent: Extent | None, address: int) -> Extent | None:
+        """What is loaded from a table of offsets; of anything else, a number."""
+        if extent is None or extent.whole.start not in self._tables:
+            return None
+        table = self._tables[extent.whole.start]
+        leads = self._extent(table.places[(address - extent.whole.start) // 4])
+        return Distance(extent.whole, leads) if leads else None
 
     def words(self, spot: Spot | None) -> str:
         """Where an instruction was written, whose it is, and what it is."""

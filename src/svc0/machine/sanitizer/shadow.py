@@ -7,8 +7,6 @@ of which something is not set are kept, since most are written before anybody re
 
 from __future__ import annotations
 
-import struct
-
 from .objects import Extent, Objects
 
 __all__ = ["PAGE", "PAGE_BITS", "SET", "Shadow"]
@@ -75,7 +73,9 @@ class Shadow:
         self.set(address, end)
         self.forget_words(address, end)
         first = -address % 8
-        words = content[first : first + (max(len(content) - first, 0) & -8)]
-        for n, (word,) in enumerate(struct.iter_unpack("<Q", words)):
-            if word >= PAGE and (found := objects.at(word)):
-                self.words[address + first + 8 * n] = found
+        words = memoryview(content[first : first + (max(len(content) - first, 0) & -8)]).cast("Q")
+        leads = {word: objects.at(word) for word in set(words) if word >= PAGE}
+        if any(leads.values()):
+            for n, word in enumerate(words):
+                if found := leads.get(word):
+                    self.words[address + first + 8 * n] = found

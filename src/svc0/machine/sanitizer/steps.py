@@ -51,7 +51,7 @@ class Access(Step):
     """Some bytes, loaded or stored through one register."""
 
     __slots__ = (
-        *("again", "at", "base", "enters", "field", "leaves"),
+        *("again", "at", "base", "enters", "entry", "field", "leaves"),
         *("optional", "owner", "pointer", "register", "size", "stores"),
     )
 
@@ -62,6 +62,8 @@ class Access(Step):
         """The register that is moved, or NUMBER where no address can be."""
         self.pointer = False
         """Whether it may be an address."""
+        self.entry = spot.instruction.name == "ldrsw"
+        """Whether it may be an entry of a table of offsets."""
         self.again = self.optional = False
         self.field: Field | None = None
         """What the instruction says it moves, ``at`` which offset of its ``owner``."""
@@ -113,7 +115,11 @@ class Block:
         self.first: Step | None = None
         last: Step | None = None
         lines: list[str] = []
-        given: dict[str, Any] = {"lost": names.lost, "distance": names.distance}
+        given: dict[str, Any] = {
+            "lost": names.lost,
+            "distance": names.distance,
+            "total": names.total,
+        }
 
         def name(value: object) -> str:
             given[called := f"c{len(given)}"] = (
@@ -147,6 +153,7 @@ class Names:
 
     lost: Callable[[Spot], None]
     distance: Callable[[Extent | None, Extent, Spot], None]
+    total: Callable[[Extent, Extent, Spot], Extent | None]
     extent: Callable[[Place], Extent | None]
 
 
