@@ -272,17 +272,32 @@ def test_doctor(tmp_path: Path) -> None:
     status, out, errors = run("doctor", "made-linux", "made-macos", cwd=tmp_path)
     assert (status, errors) == (0, "")
     assert out.startswith(f"svc0 {__version__} on ")
-    lines = [line.split()[:2] for line in out.splitlines()]
-    for name in "emulator", "made-linux", "made-macos":
-        assert [name, "yes"] in lines
-    assert re.search(r"^svc0 serve uses: (native|emulator)$", out, re.MULTILINE)
+    lines = out.splitlines()
+    assert all(line == line.rstrip() for line in lines)
+    assert ["ok", "emulator"] in [line.split()[:2] for line in lines]
+    assert re.search(r"^Machines \(svc0 serve uses (native|emulator)\):$", out, re.MULTILINE)
+    for name in "made-linux", "made-macos":
+        assert lines[lines.index(f"{name}:") + 1].split()[:2] == ["ok", "format"]
+
+
+def test_advice_is_not_wrapped(tmp_path: Path) -> None:
+    path = tmp_path / ("long " * 30)
+    assert run("build", "-o", str(path))[0] == 0
+    path.chmod(0o600)
+    for more in PLAIN, COLOUR:
+        status, out, _ = run("doctor", str(path), more=more)
+        assert status == 1
+        assert f"chmod +x '{path}'" in out
+    ends = [re.sub("\x1b[^m]*m", "", line) for line in out.splitlines() if str(path) not in line]
+    assert max(map(len, ends)) <= 80, "the rest is"
 
 
 def test_doctor_of_what_is_no_executable(tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("hello")
     status, out, errors = run("doctor", "notes", cwd=tmp_path)
     assert (status, errors) == (1, "")
-    assert ["notes", "problem"] in [line.split()[:2] for line in out.splitlines()]
+    lines = out.splitlines()
+    assert lines[lines.index("notes:") + 1].split()[:2] == ["problem", "format"]
 
 
 def test_build_with_symbols(tmp_path: Path) -> None:

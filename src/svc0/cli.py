@@ -14,21 +14,23 @@ import sys
 import webbrowser
 from enum import StrEnum
 from pathlib import Path
+from textwrap import wrap
 from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from svc0 import __version__, build, doctor
 from svc0.a64.platforms import PLATFORMS, Platform
 from svc0.config import OPTIONS, LogName, Value
+from svc0.doctor import Finding, Verdict
 from svc0.machine import Machine, MachineError, choose
 
 FAILURE = 1
 USAGE = 2
 LOCAL = "127.0.0.1"
+COLOURS = {Verdict.OK: "green", Verdict.NO: "dim", Verdict.PROBLEM: "bold red"}
 
 
 class Application(typer.Typer):
@@ -52,7 +54,7 @@ class Application(typer.Typer):
 def explain(mistake: str, context: typer.Context | None) -> int:
     """Say what was wrong with the words, and where the right ones are; the exit code for it."""
     if mistake:  # nothing: the help was asked for and shown
-        line = " ".join(mistake.split()).rstrip(".")
+        line = " ".join(mistake.split()).rstrip(".").replace("Value error, ", "")
         where = context.command_path if context else "svc0"
         say(f"{line[:1].lower()}{line[1:]}: try {where} --help")
     return USAGE
@@ -167,8 +169,8 @@ def serve(
         MachineName,
         typer.Option(
             "--machine",
-            help="What runs it: this CPU (native, on ARM64 Linux), qemu-aarch64, or the emulator "
-            "that came with svc0. auto: native where it can be, else the emulator.",
+            help="What runs it: this CPU (native: ARM64 Linux, Apple Silicon), qemu-aarch64, or "
+            "the emulator that came with svc0. auto: native where it can be, else the emulator.",
         ),
     ] = MachineName.AUTO,
     log: Log = LogName.COMMON,
@@ -286,32 +288,55 @@ def build_(
 def doctor_(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="FILE…", help="Executables to look at too.", show_default=False),
+        typer.Argument(
+            metavar="FILE", help="Executables that svc0 wrote, to look at too.", show_default=False
+        ),
     ] = None,
 ) -> None:
     """Say what this computer can run, what is missing, and how to get it.
 
-    Of an executable it says what it is for, and whether a kernel would start it; on a Mac also
+    Of an executable that svc0 wrote it says what it is for and whether it is whole; on a Mac also
     whether its signature holds and whether it is in quarantine. Nothing is changed. The exit
     code is 1 if there is a problem.
     """
-    findings = list(doctor.machines())
+    report = {f"Machines (svc0 serve uses {choose().name})": list(doctor.machines())}
     try:
         for file in files or []:
-            findings += doctor.file_findings(file)
+            report[str(file)] = list(doctor.file_findings(file))
     except OSError as error:
         fail(f"cannot read {error.filename}: {str(error.strerror).lower()}")
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    colours = {"yes": "green", "no": "dim", "problem": "bold red"}
-    for finding in findings:
-        advice = f"\n[dim]{escape(finding.advice)}[/]" if finding.advice else ""
-        verdict = f"[{colours[finding.verdict]}]{finding.verdict}[/]"
-        table.add_row(escape(finding.what), verdict, f"{escape(finding.seen)}{advice}")
-    results.print(f"svc0 {__version__} on {doctor.host()}", markup=False)
-    results.print(table)
-    results.print(f"svc0 serve uses: {choose().name}", markup=False)
-    if not doctor.is_well(findings):
+    print_line(f"svc0 {__version__} on {doctor.host()}")
+    for subject, findings in report.items():
+        print_line(Text(f"\n{subject}:", "bold"))
+        for finding in findings:
+            print_finding(finding)
+    if not all(map(doctor.is_well, report.values())):
         raise typer.Exit(FAILURE)
+
+
+def print_line(line: str | Text) -> None:
+    """A line on standard output, which is not cut where it is longer than the terminal."""
+    results.print(line, markup=False, soft_wrap=True)
+
+
+def print_finding(finding: Finding) -> None:
+    """The verdict, what was looked at, what was seen; below it what would help.
+
+    Only what was seen is wrapped, and only for a terminal: advice is there to be copied.
+    """
+    margin = f"  {finding.verdict:<7}  {finding.what:<10}  "
+    indent = " " * len(margin)
+    width = results.width if results.is_terminal else sys.maxsize
+    lines = wrap(
+        finding.seen, width, initial_indent=margin, subsequent_indent=indent,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+    text = Text("\n".join(lines))
+    text.stylize(COLOURS[finding.verdict], 2, 2 + len(finding.verdict))
+    print_line(text)
+    if finding.advice:
+        style = "" if finding.verdict is Verdict.PROBLEM else "dim"
+        print_line(Text(indent + finding.advice, style))
 
 
 def settled(*, platform: Platform, strip: bool = True, **settings: Value) -> bytes:

@@ -8,6 +8,7 @@ its signature holds (codesign), and whether a browser has marked it as coming fr
 from __future__ import annotations
 
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -16,18 +17,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from svc0.machine import MachineError, choose
+from svc0.machine import MachineError, choose, macho, native
 from svc0.machine.executable import read
-from svc0.machine.macho import MachO
 
 SECONDS = 20
+ELF = b"\x7fELF"
 QUARANTINE = "com.apple.quarantine"
+INSTEAD = "the emulator does the same, slower"
 
 
 class Verdict(StrEnum):
     """What a finding means: fine; something that is not here and need not be; a problem."""
 
-    YES = "yes"
+    OK = "ok"
     NO = "no"
     PROBLEM = "problem"
 
@@ -52,24 +54,24 @@ def host() -> str:
 def machines() -> Iterator[Finding]:
     """What could run the server here, the best first."""
     missing = {
-        "native": ("this is neither ARM64 Linux nor a Mac with Apple Silicon", native_advice()),
-        "qemu": ("there is no qemu-aarch64", qemu_advice()),
-        "emulator": ("it does not start", "pip install --upgrade unicorn"),
+        "native": native_is_missing,
+        "qemu": qemu_is_missing,
+        "emulator": lambda: ("it does not start", "pip install --upgrade unicorn"),
     }
-    for name, (seen, advice) in missing.items():
+    for name, why in missing.items():
         try:
             found = choose(name).describe().removeprefix(f"{name}: ")
         except MachineError:
-            yield Finding(name, Verdict.NO, seen, advice)
+            yield Finding(name, Verdict.NO, *why())
         else:
-            yield Finding(name, Verdict.YES, found)
+            yield Finding(name, Verdict.OK, found)
 
 
-def native_advice() -> str:
-    """What would make this computer's own processor run it."""
+def native_is_missing() -> tuple[str, str]:
+    """Why this computer's own processor does not run it, and what would help."""
     if sys.platform == "darwin" and is_translated():
-        return "this Python is translated by Rosetta: install one for arm64 (python.org, Homebrew)"
-    return "the emulator does the same, slower"
+        return "Rosetta translates this Python", "install one for arm64 (python.org, Homebrew)"
+    return "this is neither ARM64 Linux nor a Mac with Apple Silicon", INSTEAD
 
 
 def is_translated() -> bool:
@@ -77,11 +79,12 @@ def is_translated() -> bool:
     return output("sysctl", "-n", "sysctl.proc_translated") == "1"
 
 
-def qemu_advice() -> str:
-    """How to get qemu-user, which there is for Linux only."""
+def qemu_is_missing() -> tuple[str, str]:
+    """The same of qemu-user, which there is for Linux only."""
     if sys.platform != "linux":
-        return ""
-    return "apt install qemu-user (Debian, Ubuntu), dnf install qemu-user-static (Fedora)"
+        return "there is no qemu-aarch64 for this system", INSTEAD
+    advice = "apt install qemu-user (Debian, Ubuntu), dnf install qemu-user (Fedora)"
+    return "there is no qemu-aarch64", advice
 
 
 # --- files ------------------------------------------------------------------------
@@ -96,36 +99,54 @@ def file_findings(path: Path) -> Iterator[Finding]:
     try:
         image = read(content)
     except MachineError as error:
-        yield Finding(str(path), Verdict.PROBLEM, str(error), "build it again: svc0 build")
+        is_none = content[:4] != ELF and not macho.is_one(content)
+        seen = "this is neither an ELF nor a Mach-O executable" if is_none else str(error)
+        advice = "svc0 did not write it like this: svc0 build writes a new one"
+        yield Finding("format", Verdict.PROBLEM, seen, advice)
         return
-    for_mac = isinstance(image, MachO)
-    kind = "a signed Mach-O executable for macOS" if for_mac else "an ELF executable for Linux"
-    yield Finding(str(path), Verdict.YES, f"{kind} on ARM64, {len(content):,} bytes")
+    for_mac = isinstance(image, macho.MachO)
+    kind = "macOS on Apple Silicon: Mach-O, signed" if for_mac else "Linux on ARM64: ELF, static"
+    yield Finding("format", Verdict.OK, f"for {kind}, {len(content):,} bytes")
+    if not path.stat().st_mode & 0o111:
+        advice = f"chmod +x {quoted(path)}"
+        yield Finding("permission", Verdict.PROBLEM, "nobody may execute it", advice)
+    if native.here() == ("macos" if for_mac else "linux"):
+        yield Finding("here", Verdict.OK, "it is for this computer")
+    else:
+        advice = f"emulated: python -m svc0.machine --machine emulator {quoted(path)}"
+        yield Finding("here", Verdict.NO, "it is not for this computer", advice)
     if for_mac and sys.platform == "darwin":
         yield from mac_findings(path)
+
+
+def quoted(path: Path) -> str:
+    """A path as a shell reads it, and never as an option."""
+    name = str(path)
+    return shlex.quote(f"./{name}" if name.startswith("-") else name)
 
 
 def mac_findings(path: Path) -> Iterator[Finding]:
     """What this Mac thinks of a file."""
     mark = output("xattr", "-p", QUARANTINE, str(path))
     if mark is None:
-        yield Finding("quarantine", Verdict.YES, "it is not marked as coming from elsewhere")
+        yield Finding("quarantine", Verdict.OK, "it is not marked as coming from elsewhere")
     else:
-        advice = f"if you trust it: xattr -d {QUARANTINE} {path}"
-        yield Finding("quarantine", Verdict.PROBLEM, "a browser has marked it", advice)
+        advice = f"if you trust it: xattr -d {QUARANTINE} {quoted(path)}"
+        seen = "it is marked as coming from elsewhere, by a browser or the like"
+        yield Finding("quarantine", Verdict.PROBLEM, seen, advice)
     if shutil.which("codesign") is None:
-        yield Finding("codesign", Verdict.NO, "it is not here", "xcode-select --install")
+        seen = "there is no codesign to ask"
+        yield Finding("signature", Verdict.NO, seen, "xcode-select --install")
         return
     done = run("codesign", "--verify", "--strict", str(path))
+    sign = f"codesign --force --sign - {quoted(path)}"
     if done is not None and done.returncode == 0:
-        advice = f"should it be killed all the same: codesign --force --sign - {path}"
-        yield Finding("codesign", Verdict.YES, "the signature holds", advice)
+        advice = f"should it be killed all the same: {sign}"
+        yield Finding("signature", Verdict.OK, "codesign accepts it", advice)
     else:
-        said = (
-            (done.stderr.strip().splitlines() or ["it says no more"])[-1] if done else "no answer"
-        )
-        advice = f"sign it here: codesign --force --sign - {path}"
-        yield Finding("codesign", Verdict.PROBLEM, said, advice)
+        lines = done.stderr.strip().splitlines() if done is not None else []
+        seen = f"codesign says: {lines[-1] if lines else 'nothing'}"
+        yield Finding("signature", Verdict.PROBLEM, seen, f"sign it here: {sign}")
 
 
 def output(*words: str) -> str | None:
