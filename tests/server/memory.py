@@ -15,7 +15,7 @@ class Memory:
 
     def __init__(self, machine: Caller, kind: type[Struct], address: int = 0) -> None:
         self.machine = machine
-        self.address = address or machine.place(bytearray(sizeof(kind)))
+        self.address = address or machine.place(bytearray(sizeof(kind)), kind=kind)
 
     def __int__(self) -> int:
         return self.address

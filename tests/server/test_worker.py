@@ -364,8 +364,10 @@ def test_expire_late(table: list[tuple[State, int]]) -> None:
     world = World()
     with working(under_test.expire_late) as at:
         slots = [at.add(state, deadline) for state, deadline in table]
-        for slot in slots:
-            slot[Connection.buffer] = at.buffer if slot[Connection.state] > State.HEAD else 0
+        buffers = at.machine.place(bytearray(SLOTS * sizeof(Buffer)))
+        for number, slot in enumerate(slots):
+            buffer = buffers + number * sizeof(Buffer)
+            slot[Connection.buffer] = buffer if slot[Connection.state] > State.HEAD else 0
         late = [state != State.FREE and deadline < TICKS for state, deadline in table]
         at.call(kernel=world)
         for slot, (state, _), over in zip(slots, table, late, strict=True):

@@ -177,6 +177,8 @@ def here(place: Label | None = None) -> Label:
     page, place = listing(), place or Label()
     if place.index is not None:
         raise AssemblyError(f"label {place} is put down twice")
+    if page.notes and page.notes[-1][0] == len(page.instructions):
+        raise AssemblyError("a note right before a label would be true for who comes by the label")
     place.index = len(page.instructions)
     page.labels.add(place)
     return place

@@ -117,7 +117,7 @@ def drop_chunks(buffer: x0) -> x0:
         cmp(w9, w10)
         b.hs(more)
         add(x11, of, x9)
-        add(x11, x11, int(Buffer.input))
+        add(x11, x11, Buffer.input)
         ldrb(w12, [x11])
         add(w9, w9, 1)
         str_(w9, [of, Buffer.cursor])

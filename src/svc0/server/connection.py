@@ -120,8 +120,8 @@ def forget_request(buffer: x0) -> None:
     ldr(w11, [buffer, Buffer.start])
     str_(w11, [buffer, Buffer.cursor])
     str_(w11, [buffer, Buffer.scanned])
-    add(at, buffer, int(Buffer.request))
-    add(end, at, int(Request.table))
+    add(at, buffer, Buffer.request)
+    add(end, at, Request.table)
 
     again = here()
     str_(xzr, [at], 8)

@@ -79,7 +79,7 @@ def receive(connection: x27, worker: x28) -> x0:
         bl(make_room)
         ldr(x9, [connection, Connection.buffer])
         ldr(w10, [x9, Buffer.received])
-        add(x0, x9, int(Buffer.input))
+        add(x0, x9, Buffer.input)
         add(x0, x0, x10)
         mov(x1, INPUT_MAX)
         sub(x1, x1, x10)
@@ -150,7 +150,7 @@ def make_room(connection: x27) -> None:
 
 def move_down(buffer: X, begin: X, keep: X) -> None:
     """Write: move the received bytes from ``keep`` on down to ``begin``."""
-    add(x9, buffer, int(Buffer.input))
+    add(x9, buffer, Buffer.input)
     ldr(w2, [buffer, Buffer.received])
     sub(w2, w2, keep.w)
     add(w10, w2, begin.w)
@@ -513,7 +513,7 @@ def drop_rest(connection: x27, worker: x28) -> x0:
 
     with frame() as leave:
         ldr(x0, [connection, Connection.buffer])
-        add(x0, x0, int(Buffer.input))
+        add(x0, x0, Buffer.input)
         mov(x1, INPUT_MAX)
         bl(read_socket)
         cmp(x0, 0)

@@ -125,7 +125,7 @@ def wait_for_epoll(milliseconds: w0, worker: x28) -> x0:
     """Wait for events, without end if the time is negative: how many, or -errno."""
     mov(w3, milliseconds)
     ldr(w0, [worker, Workspace.poller])
-    add(x1, worker, int(Workspace.events))
+    add(x1, worker, Workspace.events)
     mov(w2, EVENTS_MAX)
     mov(x4, 0)
     mov(x5, SIGSET_SIZE)

@@ -319,7 +319,7 @@ def judge_target(buffer: x0) -> x0:
         mov(of, buffer)
         ldr(w9, [of, Buffer.request.target])
         add(x0, of, x9)
-        add(x0, x0, int(Buffer.input))
+        add(x0, x0, Buffer.input)
         ldr(w1, [of, Buffer.request.target_size])
         ldrb(w2, [of, Buffer.request.method])
         bl(split)

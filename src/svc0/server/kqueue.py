@@ -163,7 +163,7 @@ def wait_for_kqueue(milliseconds: w0, worker: x28) -> x0:
         ldr(w0, [worker, Workspace.poller])
         mov(x1, 0)
         mov(w2, 0)
-        add(x3, worker, int(Workspace.events))
+        add(x3, worker, Workspace.events)
         mov(w4, EVENTS_MAX)
         calls.kevent()
     ret()

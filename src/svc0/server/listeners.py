@@ -57,7 +57,7 @@ class Listening(Struct):
     sockets: i32 = array(WORKERS_MAX)
 
 
-LISTENING = Bss(sizeof(Listening))
+LISTENING = Bss(Listening)
 BAD_ADDRESS = -4096
 """What ``open_listeners`` leaves for text that is no address; no -errno is so low."""
 
@@ -115,7 +115,7 @@ def listen_apart(bound: x0, count: x1) -> x0:
         calls.listen()
         tbnz(x0, 63, leave)
         adr(x9, LISTENING)
-        add(x9, x9, int(Listening.sockets))
+        add(x9, x9, Listening.sockets)
         str_(first.w, [x9, next_one, lsl(2)])
         add(next_one, next_one, 1)
         cmp(next_one, many)
@@ -137,7 +137,7 @@ def listen_together(bound: x0, count: x1) -> x0:
         calls.listen()
         tbnz(x0, 63, leave)
         adr(x9, LISTENING)
-        add(x9, x9, int(Listening.sockets))
+        add(x9, x9, Listening.sockets)
 
         again = here()
         str_(first.w, [x9], 4)
@@ -338,7 +338,7 @@ def shut_listeners(count: x0) -> None:
     with frame(at, left):
         mov(left, count)
         adr(at, LISTENING)
-        add(at, at, int(Listening.sockets))
+        add(at, at, Listening.sockets)
 
         again = here()
         ldr(w0, [at], 4)

@@ -97,7 +97,7 @@ def request_line(connection: x27) -> tuple[x0, x1]:
     """The request line as it came: address and length; the length is 0 if it did not come."""
     ldr(x9, [connection, Connection.buffer])
     ldr(w10, [x9, Buffer.request.line])
-    add(x0, x9, int(Buffer.input))
+    add(x0, x9, Buffer.input)
     add(x0, x0, x10)
     ldr(w1, [x9, Buffer.request.line_size])
     ret()
@@ -111,7 +111,7 @@ def write_line(out: x0, kind: w1, connection: x27, worker: x28) -> x0:
 
     with frame(at, form.x, field.x):
         mov(form, kind)
-        add(x1, connection, int(Connection.peer))
+        add(x1, connection, Connection.peer)
         bl(write_address)
         mov(at, x0)
         put(at, b" - - [")
@@ -187,7 +187,7 @@ def write_object(out: x0, connection: x27, worker: x28) -> x0:
         mov(at, x0)
         put(at, b'","client":"')
         mov(x0, at)
-        add(x1, connection, int(Connection.peer))
+        add(x1, connection, Connection.peer)
         bl(write_address)
         mov(at, x0)
         put(at, b'","request":')

@@ -29,7 +29,9 @@ def point(d: X, base: X, field: int) -> None:
     """d = the address of a field, however far from the start of its struct."""
     assert d is not base, "the offset would overwrite the base"
     if field < 4096:
-        add(d, base, int(field))
+        add(d, base, field)
     else:
         mov(d, int(field))
         add(d, base, d)
+        if isinstance(field, Field):
+            within(d, field)

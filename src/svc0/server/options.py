@@ -47,7 +47,7 @@ class Options(Struct):
     workers: u32
 
 
-OPTIONS = Bss(sizeof(Options))
+OPTIONS = Bss(Options)
 
 LETTERS = {"r": Options.root, "b": Options.address, "p": Options.port, "w": Options.workers}
 MOST = {"p": PORT_MAX, "w": WORKERS_MAX}
@@ -104,9 +104,9 @@ def use_settings() -> None:
 
     adr(to, OPTIONS)
     adr(settings, SETTINGS)
-    add(x11, settings, int(Settings.root))
+    add(x11, settings, Settings.root)
     str_(x11, [to, Options.root])
-    add(x11, settings, int(Settings.address))
+    add(x11, settings, Settings.address)
     str_(x11, [to, Options.address])
     ldrh(w11, [settings, Settings.port])
     str_(w11, [to, Options.port])

@@ -93,6 +93,7 @@ def take(free: int, fresh: int, end: int, slot: type[Struct], next_field: int) -
     cbz(x0, never_used)
     ldr(x9, [x0, next_field])
     str_(x9, [x28, free])
+    begins(x0, slot)
     b(done)
 
     here(never_used)
@@ -101,6 +102,7 @@ def take(free: int, fresh: int, end: int, slot: type[Struct], next_field: int) -
     cmp(x9, x10)
     b.hs(out_of_room)
     mov(x0, x9)
+    begins(x0, slot)
     mov(x10, sizeof(slot))
     add(x9, x9, x10)
     str_(x9, [x28, fresh])
@@ -140,6 +142,7 @@ def give_buffer(connection: x27, worker: x28) -> None:
     str_(xzr, [connection, Connection.buffer])
     ldr(x10, [worker, Workspace.free_buffers])
     str_(x10, [x9, Buffer.next])
+    ends(x9, Buffer, links=[Buffer.next])
     str_(x9, [worker, Workspace.free_buffers])
 
     here(none)
@@ -183,6 +186,7 @@ def give_connection(connection: x27, worker: x28) -> None:
         ldr(x9, [worker, Workspace.free_connections])
         str_(x9, [connection, Connection.next])
         str_(connection, [worker, Workspace.free_connections])
+        ends(connection, Connection, keeps=[Connection.state], links=[Connection.next])
         ldr(w9, [worker, Workspace.active])
         sub(w9, w9, 1)
         str_(w9, [worker, Workspace.active])

@@ -112,7 +112,7 @@ def judge_file(worker: x28) -> w0:
 
     with frame(status.x) as leave:
         ldr(w0, [worker, Workspace.file])
-        add(x1, worker, int(Workspace.stat))
+        add(x1, worker, Workspace.stat)
         calls.fstat()
         tbnz(x0, 63, failed)
         ldrh(w9, [worker, Workspace.stat.mode])
@@ -269,9 +269,9 @@ def describe_file(worker: x28) -> None:
         ldr(x2, [worker, Workspace.stat.modified.nanoseconds])
         mov(x3, x9)
         ldr(x4, [worker, Workspace.now])
-        add(x0, worker, int(Workspace.etag))
+        add(x0, worker, Workspace.etag)
         bl(write_etag)
-        add(x9, worker, int(Workspace.etag))
+        add(x9, worker, Workspace.etag)
         sub(x0, x0, x9)
         str_(x0, [worker, Workspace.etag_size])
 

@@ -42,7 +42,7 @@ LEAVING = 4 * WORKERS_MAX
 assert Family.leaving == Family.children + LEAVING, "both are one table where all are meant"
 
 
-FAMILY = Bss(sizeof(Family))
+FAMILY = Bss(Family)
 
 
 @routine
@@ -288,7 +288,7 @@ def start_missing() -> None:
 
     with frame(at, number, family) as leave:
         adr(family, FAMILY)
-        add(at, family, int(Family.children))
+        add(at, family, Family.children)
         mov(number, 0)
 
         again = here()
@@ -358,7 +358,7 @@ def become_worker(number: x0, supervisor: x1) -> Never:
     ldr(w0, [family, Family.signals])
     calls.close()
     adr(x9, LISTENING)
-    add(x9, x9, int(Listening.sockets))
+    add(x9, x9, Listening.sockets)
     ldr(w0, [x9, which, lsl(2)])
     ldr(w1, [family, Family.root])
     adr(x28, WORKSPACE)

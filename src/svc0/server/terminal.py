@@ -20,7 +20,7 @@ class Line(Struct):
     text: u8 = array(LINE_MAX + 1)
 
 
-LINE = Bss(sizeof(Line))
+LINE = Bss(Line)
 
 
 def say(text: str) -> None:
@@ -45,7 +45,7 @@ def append(text: x0, size: x1) -> None:
         str_(x10, [x19, Line.used])
         mov(x1, text)
         add(x0, x19, x9)
-        add(x0, x0, int(Line.text))
+        add(x0, x0, Line.text)
         bl(copy)
     ret()
 
@@ -135,7 +135,7 @@ def end_line() -> None:
         adr(x9, LINE)
         ldr(x2, [x9, Line.used])
         str_(xzr, [x9, Line.used])
-        add(x1, x9, int(Line.text))
+        add(x1, x9, Line.text)
         mov(w10, ord("\n"))
         strb(w10, [x1, x2])
         add(x2, x2, 1)

@@ -123,7 +123,7 @@ def handle_events(count: x0, worker: x28) -> None:
     own, timer, signals = label(), label(), label()
 
     with frame(event, end, connection) as leave:
-        add(event, worker, int(Workspace.events))
+        add(event, worker, Workspace.events)
         mov(x9, EVENT_SIZE)
         madd(end, count, x9, event)
 
@@ -188,7 +188,7 @@ def accept_client(worker: x28) -> None:
 
     with frame(socket, connection) as leave:
         ldr(w0, [worker, Workspace.listener])
-        add(x1, worker, int(Workspace.peer))
+        add(x1, worker, Workspace.peer)
         bl(take_client)
         tbnz(x0, 63, failed)
         mov(socket, x0)
@@ -269,7 +269,7 @@ def take_time(worker: x28) -> None:
         bl(seconds_now)
         mov(x1, x0)
         str_(x1, [worker, Workspace.now])
-        add(x0, worker, int(Workspace.date))
+        add(x0, worker, Workspace.date)
         bl(write_date)
     ret()
 
@@ -395,11 +395,17 @@ def close_idle(worker: x28) -> None:
 @routine
 def is_idle(connection: x27) -> w0:
     """1 if a connection waits for a request of which no byte has come, else 0."""
+    busy = label()
+
+    mov(w0, 0)
+    ldrb(w9, [connection, Connection.state])
+    cmp(w9, State.HEAD)
+    b.ne(busy)  # or free: then nothing else of it means anything
     ldr(x9, [connection, Connection.buffer])
-    ldrb(w10, [connection, Connection.state])
     cmp(x9, 0)
-    ccmp(w10, State.HEAD, 0, Condition.eq)
     cset(w0, Condition.eq)
+
+    here(busy)
     ret()
 
 

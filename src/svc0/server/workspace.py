@@ -73,4 +73,4 @@ class Workspace(Struct):
 
 
 assert len(INDEX) + 2 < 32
-WORKSPACE = Bss(sizeof(Workspace), align=64)
+WORKSPACE = Bss(Workspace, align=64)
