@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Final
 
 from tests.model.site import Directory, Entry, Fifo, File, Link
@@ -35,8 +36,12 @@ TYPES: Final[dict[bytes, Entry]] = {
     )
 }
 
+NOT_UTF8: Final[dict[bytes, Entry]] = {b"latin-\xe9.txt": plain(b"not UTF-8\n")}
+"""What a Mac's file system (APFS) takes no name of."""
+
 SITE: Final = Directory(
     {
+        **({} if sys.platform == "darwin" else NOT_UTF8),
         b"index.html": page("Home"),
         b"empty.txt": plain(b""),
         b"one.txt": plain(b"1"),
@@ -60,7 +65,6 @@ SITE: Final = Directory(
         b"caf\xc3\xa9": Directory(
             {b"index.html": page("Coffee"), b"th\xc3\xa9.txt": plain(b"tea\n")}
         ),
-        b"latin-\xe9.txt": plain(b"not UTF-8\n"),
         b"~tilde+plus,comma;semi=eq@at": Directory({b"x.txt": plain(b"x\n")}),
         b'quote"<>`{}|\\^': Directory({b"x.txt": plain(b"x\n")}),
         b"back\\slash.txt": plain(b"\\\n"),
