@@ -230,7 +230,9 @@ def build_(
     output: Annotated[
         Path,
         typer.Option(
-            "-o", "--output", help="The file to write; for all platforms -linux, -macos is added."
+            "-o",
+            "--output",
+            help="The file to write; all platforms: -linux and -macos are added to it.",
         ),
     ] = Path("server"),
     platform: Annotated[
@@ -255,10 +257,10 @@ def build_(
 ) -> None:
     """Write the server as one executable, for ARM64 Linux or for macOS on Apple Silicon.
 
-    What is chosen here is what it does when it is told nothing else:
-    `./server -r DIR -p PORT -b ADDRESS -w WORKERS`, `./server -h`.
+    What is chosen here becomes its defaults. Four of them can be changed when it is started:
+    `./server -r DIR -p PORT -b ADDRESS -w WORKERS`, and `./server -h` says so.
 
-    Any computer can write any of them: nothing but Python is needed, and nothing of a Mac.
+    Any computer can write either; nothing but Python is needed.
     """  # fmt: skip
     for one in platform.platforms:
         path = output
