@@ -113,6 +113,24 @@ def test_what_is_in_flight_is_finished(mortal: Server, number: int) -> None:
     assert not is_running(worker)
 
 
+DEAF = """
+import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_whoever_starts_it_may_have_ignored_sigchld(machine: str, site: Path) -> None:
+    """Workers that end are noticed nevertheless: it is replaced, and SIGTERM ends all of it."""
+    before = [sys.executable, "-c", DEAF]
+    with start(site, machine, ALONE, before=before) as server:
+        [worker] = workers(server)
+        os.kill(worker, signal.SIGKILL)
+        eventually(lambda: children(server.process.pid) not in ([], [worker]), "another worker")
+        with Client(server) as client:
+            assert client.ask().status == 200
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_second_signal_ends_it_at_once(mortal: Server, number: int) -> None:
     with Client(mortal) as idle, Client(mortal, room=SMALL) as reader:

@@ -106,7 +106,7 @@ def test_darwin_tells_a_result_from_an_error_by_the_carry_flag(carry: bool) -> N
     """Not by its sign, nor by its size."""
 
     def kernel(machine: Caller) -> None:
-        machine[x0], machine[x1], machine[x18] = 35, 0, 0
+        machine.answer(35)
         machine.carry = carry
 
     expected = -35 if carry else 35

@@ -253,9 +253,9 @@ class Client(Kernel):
     def kevent(
         self, machine: Caller, queue: int, changes: int, count: int, events: int, *wait: int
     ) -> int:
-        """One kind of event is waited for no more, and another one instead."""
+        """Another kind of event is waited for, and the one before no more."""
         assert (queue, count, events, wait) == (POLLER, 2, 0, (0, 0))
-        drop, add = read_notes(machine, changes, count)
+        add, drop = read_notes(machine, changes, count)
         kinds = {int(EVFILT_READ): "input", int(EVFILT_WRITE): "output"}
         assert drop == Note(SOCKET, drop.filter, EV_DELETE)
         assert kinds[drop.filter] == self.waits, "only what is waited for can be deleted"

@@ -104,7 +104,8 @@ class Sockets(Kernel):
         self, machine: Caller, socket: int, level: int, option: int, value: int, size: int
     ) -> int:
         assert size == 4
-        if (level, option) == (IPPROTO_TCP, TCP_NOTSENT_LOWAT):
+        unsent = platform() == "linux" and option == TCP_NOTSENT_LOWAT
+        if unsent and level == IPPROTO_TCP:
             return -Errno.ENOPROTOOPT if len(self.names) in self.trouble else 0
         assert int.from_bytes(machine.read(value, size), "little") == 1
         if not self.fails():

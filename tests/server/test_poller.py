@@ -184,10 +184,10 @@ def test_await_output_and_input() -> None:
             assert kernel.watched == {(thing, SOCKET): int(connection)}
     assert len(kernel.names) == 2
     if platform() == "macos":
-        dropped, added = kernel.changes[:2]
+        added, dropped = kernel.changes[:2]
         assert dropped == Note(SOCKET, EVFILT_READ, EV_DELETE)
         assert added[:5] == Note(SOCKET, EVFILT_WRITE, EV_ADD)[:5]
-        dropped, added = kernel.changes[2:]
+        added, dropped = kernel.changes[2:]
         assert dropped == Note(SOCKET, EVFILT_WRITE, EV_DELETE)
         assert added[:5] == Note(SOCKET, EVFILT_READ, EV_ADD)[:5]
 
@@ -228,6 +228,17 @@ def test_a_wait_that_fails(error: int) -> None:
 
 
 # --- the worker's own ---------------------------------------------------------------
+
+
+@pytest.mark.platform("macos")
+def test_a_signal_that_the_queue_missed_is_found_with_a_tick() -> None:
+    """The kernel told the queues before ours was there, and called it pending after we looked."""
+    kernel = Poller()
+    kernel.seconds, kernel.signals = 1, 1
+    kernel.watched["signal", SIGTERM] = Own.SIGNALS
+    with waiting(under_test.seconds_passed) as at:
+        assert at.call(at.machine.place(kernel.event(Own.TIMER)), kernel=kernel) == 1
+    assert kernel.happens == [Own.SIGNALS]
 
 
 @given(seconds=st.integers(1, 2**62))

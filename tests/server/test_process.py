@@ -10,7 +10,6 @@ from svc0.a64 import platform
 from svc0.kernel.constants import (
     CTL_HW,
     HW_NCPU,
-    OPEN_MAX,
     PR_SET_PDEATHSIG,
     RLIMIT_NOFILE,
     SIGCHLD,
@@ -63,13 +62,12 @@ limits = st.integers(0, 2**63 - 1) | st.sampled_from([0, 256, 10239, 10240, 1024
 @example(soft=20_000, hard=2**63 - 1, error=0)
 @example(soft=256, hard=1000, error=0)
 def test_raise_file_limit(soft: int, hard: int, error: int) -> None:
-    """All that we may have; where no number says how many, what Darwin gives.  Never fewer."""
+    """All that we may have."""
     soft = min(soft, hard)
     kernel = Limits(soft, hard, error)
     with caller(under_test.raise_file_limit) as machine:
         machine.call(kernel=kernel)
-    most = max(soft, min(hard, int(OPEN_MAX))) if platform() == "macos" else hard
-    assert kernel.limit == (soft if error else most, hard)
+    assert kernel.limit == (soft if error else hard, hard)
 
 
 # --- processors ---------------------------------------------------------------------

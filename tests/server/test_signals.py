@@ -7,6 +7,7 @@ from collections import deque
 import pytest
 
 from svc0.kernel.constants import (
+    SIG_DFL,
     SIG_IGN,
     SIGCHLD,
     SIGHUP,
@@ -20,16 +21,16 @@ from svc0.kernel.errors import Errno
 from svc0.kernel.structs import SignalAction
 from svc0.machine.call import Caller, caller
 from svc0.server import signals as under_test
-from tests.server.process import Process, words
+from tests.server.process import Process
 from tests.server.signals import SIGNALS, Signals, heeded
 
 
-class Ignoring(Process):
+class Dispositions(Process):
     """What a process says that signals do."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.ignored: list[int] = []
+        self.handlers: dict[int, int] = {}
 
     def rt_sigaction(
         self, machine: Caller, signal: int, action: int, old: int, mask_size: int
@@ -40,16 +41,18 @@ class Ignoring(Process):
     def sigaction(self, machine: Caller, signal: int, action: int, old: int) -> int:
         assert old == 0
         size = int(SignalAction.size)
-        assert machine.read(action, size) == words(SIG_IGN).ljust(size, b"\0"), "and no flags"
-        self.ignored.append(signal)
+        content = machine.read(action, size)
+        assert not any(content[8:]), "no flags, and nothing that is blocked"
+        self.handlers[signal] = int.from_bytes(content[:8], "little")
         return 0
 
 
-def test_ignore_sigpipe() -> None:
-    kernel = Ignoring()
-    with caller(under_test.ignore_sigpipe) as machine:
+def test_prepare_signals() -> None:
+    """Who has gone is an error, and children are told of, whatever was ignored before."""
+    kernel = Dispositions()
+    with caller(under_test.prepare_signals) as machine:
         machine.call(kernel=kernel)
-    assert kernel.ignored == [SIGPIPE]
+    assert kernel.handlers == {SIGPIPE: SIG_IGN, int(SIGCHLD): SIG_DFL}
 
 
 def test_open_signals() -> None:

@@ -80,7 +80,16 @@ def test_start() -> None:
     assert failed.startswith(b"svc0: cannot start workers: ")
     asked = [name for name in kernel.names if name not in ("setsockopt", "fcntl")]
     assert asked == [
-        *["sigaction", "getrlimit", "openat", "socket", "bind", "getsockname", "listen"],
+        *[
+            "sigaction",
+            "sigaction",
+            "getrlimit",
+            "openat",
+            "socket",
+            "bind",
+            "getsockname",
+            "listen",
+        ],
         *["write", "kqueue", "write", "exit"],
     ]
 

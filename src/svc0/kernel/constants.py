@@ -44,7 +44,7 @@ SO_REUSEADDR = either(linux=2, macos=4)
 SO_REUSEPORT = either(linux=15, macos=0x200)
 IPPROTO_TCP = 6
 TCP_NODELAY = 1
-TCP_NOTSENT_LOWAT = either(linux=25, macos=0x201)
+TCP_NOTSENT_LOWAT = either(linux=25)
 SHUT_RD = 0
 SHUT_WR = 1
 MSG_NOSIGNAL = either(linux=0x4000, macos=0x8_0000)
@@ -84,6 +84,7 @@ SIGPIPE = 13
 SIGTERM = 15
 SIGCHLD = either(linux=17, macos=20)
 SIG_BLOCK = either(linux=0, macos=1)
+SIG_DFL = 0
 SIG_IGN = 1
 SIGSET_SIZE = either(linux=8, macos=4)
 
@@ -95,7 +96,6 @@ MAP_ANONYMOUS = either(linux=0x20, macos=0x1000)
 MAP_NORESERVE = either(linux=0x4000, macos=0x40)
 
 RLIMIT_NOFILE = either(linux=7, macos=8)
-OPEN_MAX = either(macos=10240)
 WNOHANG = 1
 PR_SET_PDEATHSIG = either(linux=1)
 CTL_HW = either(macos=6)

@@ -64,5 +64,6 @@ class Errno:
     ETIMEDOUT: Final = either(linux=110, macos=60)
     ECONNREFUSED: Final = either(linux=111, macos=61)
     EHOSTUNREACH: Final = either(linux=113, macos=65)
+    EILSEQ: Final = either(linux=84, macos=92)
     EALREADY: Final = either(linux=114, macos=37)
     EINPROGRESS: Final = either(linux=115, macos=36)

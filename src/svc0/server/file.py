@@ -206,9 +206,10 @@ def open_on_macos(path: x0, flags: w1, worker: x28) -> x0:
 
 @routine
 def find_resolve_beneath(worker: x28) -> None:
-    """Ask once whether this kernel heeds O_RESOLVE_BENEATH, and remember it."""
-    ignored = label()
+    """Ask once whether this kernel heeds O_RESOLVE_BENEATH, and remember it.
 
+    One that does refuses ``..``: with EACCES up to macOS 15, with ENOTCAPABLE from 26 on.
+    """
     with frame() as leave:
         str_(wzr, [worker, Workspace.no_confinement])
         ldr(w0, [worker, Workspace.root])
@@ -216,12 +217,8 @@ def find_resolve_beneath(worker: x28) -> None:
         mov(w2, ROOT_FLAGS | O_RESOLVE_BENEATH)
         mov(w3, 0)
         calls.openat()
-        cmn(x0, Errno.EACCES)
-        b.eq(leave)
-        tbnz(x0, 63, ignored)
+        tbnz(x0, 63, leave)
         calls.close()
-
-        here(ignored)
         mov(w9, 1)
         str_(w9, [worker, Workspace.no_confinement])
     ret()
@@ -241,9 +238,10 @@ def status_of(error: x0) -> w0:
     (404, 403, 500)
     """
     nothing = Errno.ENOENT, Errno.ENOTDIR, Errno.ELOOP, Errno.EXDEV, Errno.ENAMETOOLONG
+    no_name = Errno.EILSEQ  # on APFS, which has names of UTF-8 only
     statuses = {
         # a socket, a device without its driver
-        404: (*nothing, Errno.ENXIO, Errno.EOPNOTSUPP, Errno.ENODEV),
+        404: (*nothing, no_name, Errno.ENXIO, Errno.EOPNOTSUPP, Errno.ENODEV),
         403: (Errno.EACCES, Errno.EPERM),
         503: (Errno.EMFILE, Errno.ENFILE, Errno.ENOMEM, Errno.ENOBUFS),
     }

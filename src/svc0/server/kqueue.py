@@ -125,8 +125,8 @@ def await_readable(connection: x27, worker: x28) -> None:
     """Wait until a connection has sent something, and no longer until it takes something."""
     with frame(room=2 * Kevent.size):
         ldr(w10, [connection, Connection.socket])
-        put_change(0, x10, EVFILT_WRITE, EV_DELETE, 0)
-        put_change(1, x10, EVFILT_READ, EV_ADD, connection)
+        put_change(0, x10, EVFILT_READ, EV_ADD, connection)
+        put_change(1, x10, EVFILT_WRITE, EV_DELETE, 0)
         make_changes(2)
     ret()
 
@@ -136,8 +136,8 @@ def await_writable(connection: x27, worker: x28) -> None:
     """Wait until a connection takes something, and no longer until it has sent something."""
     with frame(room=2 * Kevent.size):
         ldr(w10, [connection, Connection.socket])
-        put_change(0, x10, EVFILT_READ, EV_DELETE, 0)
-        put_change(1, x10, EVFILT_WRITE, EV_ADD, connection)
+        put_change(0, x10, EVFILT_WRITE, EV_ADD, connection)
+        put_change(1, x10, EVFILT_READ, EV_DELETE, 0)
         make_changes(2)
     ret()
 
@@ -171,8 +171,17 @@ def wait_for_kqueue(milliseconds: w0, worker: x28) -> x0:
 
 @routine
 def count_seconds(event: x0, worker: x28) -> x0:
-    """How many seconds have passed since the timer's event before this one."""
-    ldr(x0, [event, Kevent.data])
+    """How many seconds have passed since the timer's event before this one.
+
+    The kernel notes that a signal is pending a moment after it has told the queues: one that fell
+    into that moment while ours was made is found now.
+    """
+    seconds = x19
+
+    with frame(seconds):
+        ldr(seconds, [event, Kevent.data])
+        bl(repeat_pending)
+        mov(x0, seconds)
     ret()
 
 

@@ -9,7 +9,8 @@ the queue of a worker that dies is served by the next one.
              whoever is quicker takes the next client
 
 Sharing would also let a second server on the same port start without a word,
-so the port is first taken without sharing, which fails if anybody has it.
+so the port is first taken without sharing, which fails if anybody has it.  (On macOS only if they
+have it at the same address: there another may have the port at all addresses, and we at one.)
 """
 
 from svc0.a64 import *
@@ -215,7 +216,8 @@ def bind_socket(shared: w0) -> x0:
     """A socket with our address, on a port to be shared or not: a descriptor, or -errno.
 
     What its clients' sockets inherit from it: small answers leave at once (TCP_NODELAY), and of
-    large ones little waits in the kernel (TCP_NOTSENT_LOWAT, where there is that).
+    large ones little waits in the kernel (TCP_NOTSENT_LOWAT; Darwin's option of that name only lets
+    us hear later that there is room, and a slow client would seem to take nothing).
     """
     socket, share, result = x19, x20, x21
     unshared, failed = label(), label()
@@ -227,7 +229,8 @@ def bind_socket(shared: w0) -> x0:
         bl(open_socket)
         tbnz(x0, 63, leave)
         mov(socket, x0)
-        set_option(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT)
+        if platform() == "linux":
+            set_option(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT)
         set_option(socket, SOL_SOCKET, SO_REUSEADDR, ONE)
         tbnz(x0, 63, failed)
         set_option(socket, IPPROTO_TCP, TCP_NODELAY, ONE)

@@ -5,7 +5,6 @@ from svc0.kernel import calls
 from svc0.kernel.constants import (
     CTL_HW,
     HW_NCPU,
-    OPEN_MAX,
     PR_SET_PDEATHSIG,
     RLIMIT_NOFILE,
     SIGCHLD,
@@ -45,19 +44,13 @@ def raise_linux_limit() -> None:
 
 @routine
 def raise_macos_limit() -> None:
-    """Have all descriptors that we may, or as many as the kernel gives where no limit is named."""
+    """Have all descriptors that we may: of a limit above the system's, the kernel takes that."""
     with frame(room=Rlimit.size) as leave:
         mov(w0, RLIMIT_NOFILE)
         mov(x1, sp)
         calls.getrlimit()
         tbnz(x0, 63, leave)
         ldr(x9, [sp, Rlimit.maximum])
-        mov(x10, OPEN_MAX)
-        cmp(x9, x10)
-        csel(x9, x9, x10, Condition.lo)
-        ldr(x10, [sp, Rlimit.current])
-        cmp(x10, x9)
-        b.hs(leave)
         str_(x9, [sp, Rlimit.current])
         mov(w0, RLIMIT_NOFILE)
         mov(x1, sp)

@@ -14,6 +14,7 @@ from svc0.kernel.constants import (
     EVFILT_SIGNAL,
     SFD_CLOEXEC,
     SIG_BLOCK,
+    SIG_DFL,
     SIG_IGN,
     SIGCHLD,
     SIGHUP,
@@ -37,25 +38,29 @@ def put_set(*numbers: int) -> None:
     str_(x9, [sp])
 
 
-# --- ignoring -----------------------------------------------------------------------
+# --- what they do -------------------------------------------------------------------
 
 
 @routine
-def ignore_sigpipe() -> None:
-    """Let writing to whoever has gone be an error, not a signal."""
+def prepare_signals() -> None:
+    """Let writing to whoever has gone be an error, and the end of a child be told.
+
+    Whoever started us may have ignored SIGCHLD: then children would end without a word.
+    """
     with frame(room=SignalAction.size):
-        for at in range(0, SignalAction.size, 8):
-            str_(xzr, [sp, at])
-        mov(x9, SIG_IGN)
-        str_(x9, [sp, SignalAction.handler])
-        mov(w0, SIGPIPE)
-        mov(x1, sp)
-        mov(x2, 0)
-        if platform() == "linux":
-            mov(x3, SIGSET_SIZE)
-            calls.rt_sigaction()
-        else:
-            calls.sigaction()
+        for signal, handler in (SIGPIPE, SIG_IGN), (SIGCHLD, SIG_DFL):
+            for at in range(0, SignalAction.size, 8):
+                str_(xzr, [sp, at])
+            mov(x9, handler)
+            str_(x9, [sp, SignalAction.handler])
+            mov(w0, signal)
+            mov(x1, sp)
+            mov(x2, 0)
+            if platform() == "linux":
+                mov(x3, SIGSET_SIZE)
+                calls.rt_sigaction()
+            else:
+                calls.sigaction()
     ret()
 
 

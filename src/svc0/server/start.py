@@ -16,7 +16,7 @@ from .file import ROOT_FLAGS
 from .listeners import BAD_ADDRESS, LISTENING, Listening, is_ipv6, open_listeners
 from .options import OPTIONS, WORKERS_MAX, Options, read_options
 from .process import count_cpus, raise_file_limit
-from .signals import ignore_sigpipe
+from .signals import prepare_signals
 from .supervisor import supervise
 from .terminal import FAILURE, append, append_name, append_number, append_reason, end_line, say
 
@@ -30,7 +30,7 @@ def start(count: x0, arguments: x1) -> Never:
         add(arguments, sp, 8)
     mov(x0, arguments)
     bl(read_options)
-    bl(ignore_sigpipe)
+    bl(prepare_signals)
     bl(raise_file_limit)
     bl(open_root)
     mov(root, x0)
