@@ -2,6 +2,8 @@
 #
 #   make serve      the example site at http://127.0.0.1:8080/
 #   make test       every test; make lint types: what must hold besides
+#   make coverage   the same, and pages of which instructions were run: build/coverage/index.html
+#   make clients    only the tests by clients, on one kind of machine: MACHINES=macos
 #   make campaign   many more made-up requests than `make test` has time for: SEED=7 REQUESTS=1000000
 #
 # PYTHON=/some/python3 chooses the Python (3.11 or newer); else it is the newest that is found.
@@ -17,7 +19,7 @@ MACHINES := emulator
 .PHONY: serve test clients coverage lint types check bench campaign setup clean help
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | head -7
+	@sed -n 's/^# \{0,1\}//p' Makefile | head -9
 
 serve: $(VENV)/.serve
 	$(BIN)/svc0 serve examples/site $(ARGS)
