@@ -19,7 +19,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from svc0.lab.coverage.pages import write
+try:
+    from svc0.lab.coverage.pages import write
+except ImportError as error:
+    sys.exit(f"tools.coverage: {error}: make coverage installs what it needs")
 from svc0.lab.coverage.report import Report, report
 from svc0.lab.coverage.rule import check
 
@@ -64,6 +67,8 @@ def main(
 
 
 main.__doc__ = __doc__
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+app.command()(main)
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()
