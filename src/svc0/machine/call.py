@@ -133,7 +133,7 @@ class Caller:
         self.uc.hook_add(UC_HOOK_MEM_INVALID, self._refused)
         self.watch = watch_program(self.uc, self.program)
         self.sanitizer = (
-            Sanitizer(Engine(self.uc), self.program, most=MOST_INSTRUCTIONS)
+            Sanitizer(Engine(self.uc, self.uc.emu_stop), self.program, most=MOST_INSTRUCTIONS)
             if self.sanitized
             else None
         )

@@ -49,6 +49,7 @@ class Cause(enum.Enum):
     MEMORY = "memory"
     ILLEGAL = "illegal instruction"
     BREAKPOINT = "brk"
+    HALT = "halted"
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,16 @@ class Cpu:
             if self._pc == NOWHERE:
                 self._stop = Stop(Cause.MEMORY, f"jump to {NOWHERE:#x}, where there is no memory")
         return self._stop
+
+    def halt(self) -> None:
+        """Stop where it is, in the middle of a run: who watches it has seen enough."""
+        self._stop = Stop(Cause.HALT)
+        self._uc.emu_stop()
+
+    @property
+    def engine(self) -> Uc:
+        """The processor itself, for who watches it."""
+        return self._uc
 
     def call(self) -> tuple[int, tuple[int, ...]]:
         """What Linux calls look at, as it was when the processor stopped: x8, and x0 to x5."""

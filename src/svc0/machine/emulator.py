@@ -17,6 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from svc0.a64.platforms import Platform
+from svc0.image.layout import Program
 
 from .darwin import Darwin
 from .errors import Fault, Symbols
@@ -38,9 +39,12 @@ class Emulator:
         symbols: Symbols | None = None,
         observers: Sequence[Observer] = (),
         platform: Platform = "linux",
+        program: Program | None = None,
     ) -> None:
+        """With the program that images are made of, every access is judged."""
         self._symbols, self._observers = symbols, tuple(observers)
         self.platform: Platform = platform
+        self._program = program
 
     def describe(self) -> str:
         return (
@@ -52,7 +56,9 @@ class Emulator:
         """One that is ready to run, for who wants to watch it."""
         executable = read(image)
         personality = Darwin() if isinstance(executable, MachO) else Linux()
-        process = Process(executable, personality, HostWorld(), symbols=self._symbols)
+        process = Process(
+            executable, personality, HostWorld(), symbols=self._symbols, program=self._program
+        )
         process.observers.extend(self._observers)
         variables = {
             os.fsencode(name): os.fsencode(value) for name, value in environment(env).items()

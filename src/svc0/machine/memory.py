@@ -18,6 +18,7 @@ import mmap
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from .cpu import EXECUTE, READ, WRITE, Cpu
 
@@ -80,12 +81,24 @@ class Region:
         return replace(self, start=first, size=last - first, offset=offset)
 
 
+class Guard(Protocol):
+    """Who is told what becomes of memory, and of what a kernel does to it; it may raise."""
+
+    def mapped(self, start: int, size: int) -> None: ...
+    def unmapped(self, start: int, size: int) -> None: ...
+    def opened(self, start: int, size: int) -> None: ...
+    def reads(self, address: int, size: int) -> None: ...
+    def writes(self, address: int, content: bytes) -> None: ...
+    def lends(self, address: int, size: int) -> None: ...
+
+
 class Memory:
     """All regions, in order of their addresses."""
 
     def __init__(self, cpu: Cpu, page: int = PAGE) -> None:
         self._cpu = cpu
         self.page = page  # the kernel's; the processor's are never larger
+        self.guard: Guard | None = None
         self._regions: list[Region] = []
         self._starts: list[int] = []
 
@@ -106,8 +119,12 @@ class Memory:
         """New zeroed pages; whatever was there before is gone."""
         self.unmap(start, size)
         self._add(Region(start, size, permissions, Backing(size, shared), 0, name))
+        if self.guard:
+            self.guard.mapped(start, size)
 
     def unmap(self, start: int, size: int) -> None:
+        if self.guard:
+            self.guard.unmapped(start, size)
         for region in self._overlapping(start, start + size):
             self._remove(region)
             self._keep_outside(region, start, start + size)
@@ -125,6 +142,8 @@ class Memory:
             self._remove(region)
             self._keep_outside(region, start, end)
             self._add(replace(region.cut(start, end), permissions=permissions))
+        if self.guard and permissions:
+            self.guard.opened(start, size)
 
     def free(self, size: int) -> int:
         """The lowest place for so many pages, with a missing page on either side of them."""
@@ -174,6 +193,14 @@ class Memory:
 
     def views(self, start: int, size: int, needed: int = READ) -> list[memoryview]:
         """The bytes themselves, to be read or (with WRITE) filled; EFAULT if one is missing."""
+        found = self._views(start, size, needed)
+        if self.guard and needed & WRITE:
+            self.guard.lends(start, size)
+        elif self.guard:
+            self.guard.reads(start, size)
+        return found
+
+    def _views(self, start: int, size: int, needed: int) -> list[memoryview]:
         found: list[memoryview] = []
         end = start + size
         while start < end:
@@ -198,7 +225,9 @@ class Memory:
 
     def _store(self, start: int, content: bytes, needed: int) -> None:
         place = 0
-        for view in self.views(start, len(content), needed):
+        if self.guard and needed:
+            self.guard.writes(start, content)
+        for view in self._views(start, len(content), needed):
             view[:] = content[place : place + len(view)]
             place += len(view)
 
@@ -210,11 +239,13 @@ class Memory:
         found = bytearray()
         while len(found) < LONGEST_STRING:
             here = start + len(found)
-            piece = self.read(here, PAGE - here % PAGE)
+            piece = b"".join(self._views(here, PAGE - here % PAGE, READ))
             text, zero, _ = piece.partition(b"\0")
             found += text
             if zero:
                 break
         if len(found) >= LONGEST_STRING:
             raise OSError(errno.ENAMETOOLONG, "File name too long")
+        if self.guard:
+            self.guard.reads(start, len(found) + 1)
         return bytes(found)

@@ -13,12 +13,16 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn, Protocol, TypeAlias
 
+from svc0.image.layout import Program
+
 from .cpu import Cause, Cpu, Stop
 from .descriptors import Descriptors
 from .dialect import Dialect
-from .errors import Fault, Symbols
+from .errors import Fault, MachineError, Symbols
 from .executable import Executable
 from .memory import EXECUTE, PAGE, READ, WRITE, Memory, page_up
+from .sanitizer import Mistake, Sanitizer
+from .sanitizer.engine import Engine
 from .world import World
 
 STACK_END, STACK_SIZE = 0x7F_FFFF_0000, 8 << 20
@@ -68,7 +72,9 @@ class Process:
         *,
         bias: int | None = None,
         symbols: Symbols | None = None,
+        program: Program | None = None,
     ) -> None:
+        """With the program that the image was made of, every access is judged (sanitizer)."""
         self.executable = executable
         self.personality, self.world, self.symbols = personality, world, symbols
         self.dialect = personality.dialect
@@ -82,11 +88,15 @@ class Process:
         self._load()
         for file in world.standard():
             self.descriptors.add(file)
+        self.sanitizer = self._sanitizer(program) if program else None
 
     def start(self, argv: Sequence[bytes], environment: Mapping[bytes, bytes]) -> None:
         self.memory.map(STACK_END - STACK_SIZE, STACK_SIZE, READ | WRITE, "stack")
         self.personality.start(self, argv, environment)
         self.cpu.pc = self.bias + self.executable.entry
+        if self.sanitizer:
+            self.sanitizer.stack(self.cpu.sp, STACK_END)
+            self.memory.guard = self.sanitizer
 
     def run(self) -> int:
         """Until it ends; its status.  A fault is raised here, and in a forked process reported."""
@@ -111,11 +121,25 @@ class Process:
 
     def step(self) -> None:
         """As far as the next system call, and that."""
-        stop = self.cpu.run()
-        if stop.cause is Cause.CALL:
+        stop, sanitizer = self.cpu.run(), self.sanitizer
+        try:
+            if sanitizer and sanitizer.mistake:
+                raise sanitizer.mistake
+            if stop.cause is not Cause.CALL:
+                self._fault(stop)
             self.personality.answer(self)
-        else:
-            self._fault(stop)
+            if sanitizer:
+                sanitizer.answered()
+        except Mistake as mistake:
+            self.memory.guard = None
+            self._raise(signal.SIGABRT, str(mistake), self.cpu.pc)
+
+    def _sanitizer(self, program: Program) -> Sanitizer:
+        """A judge of the image, which must be what the program says."""
+        text, engine = program.text, Engine(self.cpu.engine, self.cpu.halt)
+        if self.memory.read(self.bias + text.address, len(text.content)) != text.content:
+            raise MachineError("the image is not made of the program that it is judged by")
+        return Sanitizer(engine, program, self.bias)
 
     def observe(self, call: str, arguments: tuple[int, ...], result: int) -> None:
         for observer in self.observers:

@@ -38,8 +38,9 @@ def epoll_ctl(process: Process, epoll: Open, operation: Int, file: Open, event: 
     if operation == linux.EPOLL_CTL_DEL:
         events.remove(file)
         return 0
-    packed = process.memory.read(event, linux.EPOLL_EVENT.size)
-    states, _, data = linux.EPOLL_EVENT.unpack(packed)
+    # Four bytes between the two mean nothing, and need not be set.
+    states = process.memory.integer(event, 4)
+    data = process.memory.integer(event + linux.EPOLL_EVENT.size - 8, 8)
     if file is events:
         raise failure(errno.EINVAL)
     if operation == linux.EPOLL_CTL_ADD:

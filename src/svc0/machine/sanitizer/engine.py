@@ -41,8 +41,9 @@ AtMemory = Callable[[int, int, int, int, int, int], None]
 class Engine:
     """What is asked of a processor in the middle of a run."""
 
-    def __init__(self, engine: Uc) -> None:
-        self.uc = engine
+    def __init__(self, engine: Uc, halt: Callable[[], None]) -> None:
+        self.uc, self.halt = engine, halt
+        """The second goes no further than the instruction that runs."""
         self._general = [Batch(engine, [number]) for number in X]
         self._flags = Batch(engine, [arm64.UC_ARM64_REG_NZCV])
 
@@ -56,10 +57,6 @@ class Engine:
         """N, Z, C and V, from bit 31 down."""
         self._flags.read()
         return self._flags.values[0]
-
-    def stop(self) -> None:
-        """Go no further than the instruction that runs."""
-        self.uc.emu_stop()
 
 
 class Hooks:

@@ -36,6 +36,10 @@ MOST = 1 << 64
 """Instructions of a run that nobody limits."""
 
 
+MOST_LENT = 1 << 31
+"""A number beyond is no count of bytes."""
+
+
 class Mistake(Exception):  # noqa: N818  (it is what happened, not how Python failed)
     """What the program did that it must not, in one line."""
 
@@ -64,6 +68,7 @@ class Sanitizer:
         self._tables: dict[int, Offsets] = {}
         self.reset()
         stops = [address + bias for address in self._plan.stops]
+        self._lent: list[tuple[int, int]] = []
         self._hooks = Hooks(engine, self._enter, self._touch, self._arrive, stops)
 
     # --- what there is ------------------------------------------------------------------
@@ -102,6 +107,12 @@ class Sanitizer:
                 if room.start <= address < kept.end:
                     return room if address < room.end else kept
         return found
+
+    def stack(self, sp: int, end: int) -> None:
+        """The first routine finds something on its stack."""
+        found = Object("what the kernel left on the stack", sp, end)
+        self.objects.add(found)
+        self._extents[STACK] = found
 
     # --- a run --------------------------------------------------------------------------
 
@@ -394,7 +405,7 @@ class Sanitizer:
         ]
         self.mistake = Mistake(f"{mistake} ({', '.join(held)})" if held else str(mistake))
         self._step = None
-        self._engine.stop()
+        self._engine.halt()
 
     def retire(self) -> None:
         """What runs is no longer the program: look no more."""
@@ -421,6 +432,33 @@ class Sanitizer:
             self._reach("writes", address, len(content))
         self.shadow.wrote(address, content, self.objects)
 
+    def lends(self, address: int, size: int) -> None:
+        """A kernel may write there; how much of it, its answer says."""
+        if size:
+            self._reach("writes", address, size)
+            self._lent.append((address, size))
+
+    def mapped(self, start: int, size: int) -> None:
+        """There are new pages of zeros."""
+        by = f"{self.calling.routine} mapped ({self.calling.line})" if self.calling else ""
+        self.objects.add(Object("memory", start, start + size, begun=by))
+        self.shadow.set(start, start + size)
+
+    def unmapped(self, start: int, size: int) -> None:
+        """Pages are there no more."""
+        for each in list(self.objects):
+            if start <= each.start < start + size:
+                self.objects.remove(each.start).close("it was unmapped")
+
+    def opened(self, start: int, size: int) -> None:
+        """Of what was mapped, this may be touched: the rest are guards around it."""
+        found = self.objects.at(start)
+        if found is not None and found.start <= start and start + size <= found.end:
+            self.objects.remove(found.start)
+            found.start = found.low = start
+            found.end = found.high = start + size
+            self.objects.add(found)
+
     def _reach(self, verb: str, address: int, size: int) -> None:
         """All of it must lie in what the argument may reach that leads there."""
         extent = self._argument(address) or self.at(address)
@@ -445,15 +483,25 @@ class Sanitizer:
 
     def answered(self) -> None:
         """A system call returns: what it leaves in registers are numbers, or new addresses."""
-        step = self._step
+        step, result = self._step, self._engine.register(0)
         if isinstance(step, Call):
+            self._take_back(result)
             i = step.spot.instruction
             for register in numbers(i.writes | i.clobbers):
                 self._extents[register] = None
-            self._extents[0] = self.at(self._engine.register(0))
+            self._extents[0] = self.at(result)
             if step.then:
                 step.then(self._extents)
             self._expect(step.next)
+
+    def _take_back(self, result: int) -> None:
+        """So many bytes of what was lent to the kernel are written now."""
+        for address, size in self._lent:
+            written = min(size, result) if result <= MOST_LENT else 0
+            self.shadow.set(address, address + written)
+            self.shadow.forget_words(address, address + written)
+            result -= written
+        self._lent.clear()
 
 
 def count(size: int) -> str:
