@@ -41,6 +41,8 @@ class Input(Memory):
 
     def __init__(self, machine: Caller, data: bytes = b"") -> None:
         super().__init__(machine, Buffer)
+        for room in (Buffer.input, Buffer.output):  # as in a buffer that was just taken
+            machine.forget(self.address + room, room.size)
         self.receive(data)
 
     def receive(self, data: bytes) -> None:

@@ -238,6 +238,11 @@ class Caller:
             self.sanitizer.begin(name, address, bytes(content), kind)
         return address
 
+    def forget(self, address: int, size: int) -> None:
+        """Let bytes be there that nobody has written: to load one of them is a mistake."""
+        if self.sanitizer:
+            self.sanitizer.shadow.unset(address, address + size)
+
     # --- a call ----------------------------------------------------------------------
 
     def reset(self) -> None:
