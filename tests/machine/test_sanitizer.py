@@ -24,7 +24,7 @@ class Record(Struct):
     """What the routines here work on."""
 
     next: u64
-    count: u32
+    number: u32
     flag: u32
     inner: Inner
     letters: u8 = array(16)
@@ -190,11 +190,11 @@ def test_a_field_is_where_its_struct_begins() -> None:
     @routine
     def count(record: x0) -> w0:
         add(x9, record, 4)
-        ldr(w0, [x9, Record.count])
+        ldr(w0, [x9, Record.number])
         ret()
 
     said = refused(count, bytes(sizeof(Record)), kind=Record)
-    assert "reads 4 bytes of Record.count, through an address +4 from the start of Record" in said
+    assert "reads 4 bytes of Record.number, through an address +4 from the start of Record" in said
 
 
 def test_a_struct_in_another() -> None:
@@ -217,8 +217,8 @@ def test_what_nobody_wrote() -> None:
     @routine
     def flag(record: x0) -> w0:
         begins(record, Record)
-        str_(wzr, [record, Record.count])
-        ldr(w9, [record, Record.count])
+        str_(wzr, [record, Record.number])
+        ldr(w9, [record, Record.number])
         ldr(w0, [record, Record.flag])
         ret()
 
@@ -288,11 +288,11 @@ def test_what_is_over_is_not_touched() -> None:
             mov(x19, record)
             bl(drop)
             ldr(w0, [x19, Record.flag])
-            ldr(w0, [x19, Record.count])
+            ldr(w0, [x19, Record.number])
         ret()
 
     said = refused(late, bytes(sizeof(Record)), kind=Record)
-    assert "of Record.count of Record, after drop ended it (test_sanitizer.py:" in said
+    assert "of Record.number of Record, after drop ended it (test_sanitizer.py:" in said
 
 
 def test_once_is_enough() -> None:
@@ -316,9 +316,9 @@ def test_a_pointer_to_what_was_there_before() -> None:
             mov(x20, record)
             bl(drop)
             begins(x20, Record)
-            str_(wzr, [x20, Record.count])
-            ldr(w0, [x20, Record.count])
-            ldr(w0, [x19, Record.count])
+            str_(wzr, [x20, Record.number])
+            ldr(w0, [x20, Record.number])
+            ldr(w0, [x19, Record.number])
         ret()
 
     assert "after drop ended it" in refused(stale, bytes(sizeof(Record)), kind=Record)

@@ -24,6 +24,7 @@ from svc0.server.workspace import Workspace
 from tests.clients.sites import SITE
 from tests.server.kernel import SOCKET, Client
 from tests.server.memory import Input, Memory
+from tests.server.test_conversation import GET, GET_LARGE, serving
 
 Run = Callable[[Routine], object]
 
@@ -271,6 +272,19 @@ SEEDS = [
         "reads 8 bytes of which 4 lie behind the end of path",
     ),
 ]
+
+
+def test_every_pointer_is_followed() -> None:
+    """From request to answer and log, no pointer of the server goes into what is not followed."""
+    pieces = [
+        GET + GET_LARGE,
+        b"HEAD /a%20b HTTP/1.1\r\nHost: a\r\nRange: bytes=0-1\r\n\r\n",
+        b"x\r\n",
+    ]
+    with serving(pieces) as server:
+        server.run()
+        assert server.machine.sanitizer
+        assert server.machine.sanitizer.unfollowed == {}
 
 
 def expect(found: object, right: object) -> None:

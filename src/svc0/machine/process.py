@@ -129,6 +129,7 @@ class Process:
                 self._fault(stop)
             self.personality.answer(self)
             if sanitizer:
+                sanitizer.refuse_closed()
                 sanitizer.answered()
         except Mistake as mistake:
             self.memory.guard = None

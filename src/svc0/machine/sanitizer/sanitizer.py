@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from errno import EBADF
 
 from svc0.a64 import Bss, Condition, Offsets, Place, Struct, W, X
 from svc0.a64.notes import Begins, Ends
@@ -35,6 +36,9 @@ __all__ = ["Mistake", "Sanitizer"]
 MOST = 1 << 64
 """Instructions of a run that nobody limits."""
 
+
+CARRY = 29
+"""The flag by which Darwin says that a call failed."""
 
 MOST_LENT = 1 << 31
 """A number beyond is no count of bytes."""
@@ -493,6 +497,13 @@ class Sanitizer:
             if step.then:
                 step.then(self._extents)
             self._expect(step.next)
+
+    def refuse_closed(self) -> None:
+        """The call that was just answered must not have been about a descriptor that is closed."""
+        result, failed = self._engine.register(0), self._engine.flags() >> CARRY & 1
+        on_linux = self.program.platform == "linux"
+        if result == (-EBADF % MOST if on_linux else EBADF) and (on_linux or failed):
+            raise Mistake(f"{self.words(self.calling)}: its descriptor is not open")
 
     def _take_back(self, result: int) -> None:
         """So many bytes of what was lent to the kernel are written now."""

@@ -27,7 +27,7 @@ from .transfers import is_atomic, memory, transfers
 
 __all__ = ["KEPT", "SAME", "Access", "Block", "Call", "Choice", "Names", "Noted", "Plan", "Step"]
 
-CHOICES = ("csel", "csinc")
+CHOICES = ("csel", "csinc", "csneg")
 
 KEPT, SAME, LITERAL = 32, 33, 34
 """Places behind the registers: what the frame keeps for the caller, what the last access was to,
@@ -87,6 +87,8 @@ class Choice(Step):
         super().__init__(spot)
         d, n, m, self.condition = spot.instruction.operands
         self.d, self.n, self.m = slot(d), slot(n), slot(m)
+        if spot.instruction.name == "csneg":  # an address that is negated is none
+            self.m = NUMBER
 
 
 class Call(Step):
