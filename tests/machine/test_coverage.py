@@ -156,7 +156,7 @@ def test_what_only_a_function_knows_is_not_recorded(folder: Path) -> None:
 
 def test_a_fault_ends_its_block(folder: Path) -> None:
     machine = Caller(read_it)
-    with pytest.raises(CallError, match="no memory"):
+    with pytest.raises(CallError, match="where there is nothing"):
         machine.call(0)
     assert only(folder).steps == [Step(NOWHERE, 0, 1, 1)]
     machine.reset()
