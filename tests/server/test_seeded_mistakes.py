@@ -35,6 +35,7 @@ from svc0.machine.call import CallError
 from tests.server.plant import SERVER, Mistake, World, world
 
 TESTS = str(Path(__file__).parents[1])
+DECISION = Path(__file__).parents[2] / "docs" / "decisions" / "0008-sanitizer.md"
 
 
 class Finder(Enum):
@@ -444,7 +445,7 @@ SEEDS = {
             client(HEAD + b"X: ", b"a" * 30_000),
             SANITIZER,
             "calls.recvfrom()",
-            "read_socket: of which 28 lie behind the end of Buffer.input of Buffer",
+            "of which 28 lie behind the end of Buffer.input of Buffer",
         ),
         Seed(
             "address.put_group",
@@ -704,3 +705,19 @@ def test_nothing_is_found_where_nothing_is_planted(kind: str) -> None:
     with world(None) as sound:
         for seed in SEEDS[kind]:
             seed.run(sound)
+
+
+def rows() -> Iterator[str]:
+    """All of it for people: class, place and mistake, who finds it, and what is said."""
+    for kind, seeds in SEEDS.items():
+        for seed in seeds:
+            lines = zip(seed.right.splitlines(), seed.wrong.splitlines(), strict=True)
+            [(right, wrong)] = [(a.strip(), b.strip()) for a, b in lines if a != b]
+            planted = f"{seed.routine}: `{wrong}` for `{right}`"
+            said = f"`{seed.line}`" if seed.finder == ORACLE else seed.words
+            yield f"| {kind} | {planted} | {seed.finder.value} | {said} |"
+
+
+@pytest.mark.platform("linux")
+def test_the_decision_tells_all_of_it() -> None:
+    assert "\n".join(rows()) in DECISION.read_text()
