@@ -712,8 +712,8 @@ def rows() -> Iterator[str]:
     for kind, seeds in SEEDS.items():
         for seed in seeds:
             lines = zip(seed.right.splitlines(), seed.wrong.splitlines(), strict=True)
-            [(right, wrong)] = [(a.strip(), b.strip()) for a, b in lines if a != b]
-            planted = f"{seed.routine}: `{wrong}` for `{right}`"
+            changes = [f"`{b.strip()}` for `{a.strip()}`" for a, b in lines if a != b]
+            planted = f"{seed.routine}: {', '.join(changes)}"
             said = f"`{seed.line}`" if seed.finder == ORACLE else seed.words
             yield f"| {kind} | {planted} | {seed.finder.value} | {said} |"
 
