@@ -113,6 +113,14 @@ def log_of(client: str, target: bytes) -> Run:
     )
 
 
+def limit_behind(world: World) -> None:
+    """A line's limit that lies before what was looked at, which nobody here asks for."""
+    with world("test_request").caller(world("request").next_line) as machine:
+        buffer = world("memory").Input(machine, GET)
+        buffer[world("connection").Buffer.scanned] = len(GET)
+        assert machine.call(int(buffer), 2, -414)[0] == -414
+
+
 def many_events(world: World) -> None:
     """As many events as there is room for: all of a timer, by which no time has passed."""
     tests, room = world("test_worker"), world("workspace").Workspace.events.size
@@ -326,6 +334,15 @@ SEEDS = {
             "find_byte: reads 4 bytes of which Buffer.input[6] of Buffer was never written",
         ),
         Seed(
+            "conversation.drop_rest",
+            "mov(x1, INPUT_MAX)",
+            "mov(x1, INPUT_MAX + 2)",
+            of("test_conversation.test_lingering"),
+            SANITIZER,
+            "calls.recvfrom()",
+            "of which 2 lie behind the end of Buffer.input of Buffer",
+        ),
+        Seed(
             "connection.forget_request",
             "add(end, at, Request.table)",
             "add(end, at, Request.size + 16)",
@@ -345,6 +362,15 @@ SEEDS = {
         ),
     ],
     "unsigned subtraction": [
+        Seed(
+            "request.next_line",
+            "csel(x1, x1, xzr, Condition.hi)",
+            "nop()",
+            limit_behind,
+            SANITIZER,
+            "none = scan(text, length, stops)",
+            "of Buffer was never written",
+        ),
         Seed(
             "ranges.skip_unit",
             "b.lo(other)",
