@@ -152,3 +152,11 @@ def read_signal_queue(file: w0) -> w0:
 
 open_signals = chosen(linux=open_signalfd, macos=open_signal_queue)
 next_signal = chosen(linux=read_signalfd, macos=read_signal_queue)
+
+
+@routine
+def leave_signals(file: w0) -> None:
+    """In a child: hear the supervisor's signals no more.  A kqueue is not inherited anyway."""
+    if platform() == "linux":
+        calls.close()
+    ret()
