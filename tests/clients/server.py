@@ -81,12 +81,12 @@ def command(
     image = scratch / "svc0"
     build.write(image, executable_for(machine, settings))
     emulator = [sys.executable, "-m", "svc0.machine", "--machine", "emulator"]
-    watched = [*emulator, "--sanitize", "svc0.build:program"]
+    judged = [*emulator, "--sanitize", "svc0.build:program", str(image), "svc0"]
     before: dict[str, list[str]] = {
         "native": [str(image)],
         "qemu": [need_tool("qemu-aarch64"), str(image)] if machine == "qemu" else [],
-        "emulator": [*watched, str(image), "svc0"],
-        "macos": [*emulator, str(image), "svc0"],  # quick enough for what counts seconds
+        "emulator": judged,
+        "macos": judged,
     }
     return [*before[machine], "-r", str(site), "-p", "0", "-b", "127.0.0.1", *options]
 
