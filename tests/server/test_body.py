@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from svc0.machine.call import Caller, caller
@@ -151,6 +151,8 @@ def behind(machine: Caller, before: bytes, data: bytes) -> Input:
     data=st.binary(max_size=40),
     left=st.integers(0, 60) | st.integers(0, 2**64 - 1),
 )
+@example(before=b"", data=b"some", left=1 << 32)
+@example(before=b"", data=b"some", left=1 << 63)
 def test_drop_data_alone(before: bytes, data: bytes, left: int) -> None:
     with caller(under_test.drop_data) as machine:
         buffer = behind(machine, before, data)

@@ -43,6 +43,7 @@ def expected(value: bytes, size: int) -> tuple[int, int]:
 @example(value=b"bytes=1-0", size=0)
 @example(value=b"bytes=9-8", size=5)
 @example(value=b"bytes=-", size=5)
+@example(value=b"byte\x13=0-1", size=5)
 @example(value=b"bytes=", size=5)
 @example(value=b"bytes=0-" + b"9" * 18, size=5)
 @example(value=b"bytes=0-" + b"9" * 19, size=5)

@@ -100,6 +100,7 @@ def test_split_is_what_urllib_splits(target: bytes) -> None:
 @example(b"a:18446744073709551617")
 @example(b"[1]")
 @example(b"[1:2:3:4:5:6:7:8]:1")
+@example(b"[1:2:3:4:5:6:7:8:9]:1")
 @example(b"[1::2::3]")
 @example(b"[::1.2.3.4]")
 def test_host_valid(text: bytes) -> None:
@@ -317,6 +318,7 @@ literals = st.lists(
 @example(text=b"")
 @example(text=b"]")
 @example(text=b"::1")
+@example(text=b"1:2:3:4:5:6:7:8:9]")
 def test_literal_length(text: bytes) -> None:
     text = b"[" + text
     assert under_test.literal_length(text, len(text)) == expected_literal(text)
