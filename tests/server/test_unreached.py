@@ -22,6 +22,7 @@ DATES = [
     b"Sun, 06 Nov 1994 08:49:37 GMT",
     b"Sunday, 06-Nov-94 08:49:37 GMT",
     b"Sun Nov  6 08:49:37 1994",
+    b"Wed Nov 16 08:49:37 1994",
 ]
 
 
