@@ -13,10 +13,6 @@ from hypothesis import settings
 
 from svc0.machine.coverage import FOLDER, settle_all
 
-# The first call of a routine assembles it, and how long that takes says nothing about it.
-settings.register_profile("calls", deadline=None)
-settings.load_profile("calls")
-
 ROOT = Path(__file__).parents[1]
 RECORDED = ROOT / "var" / "coverage"
 LISTED = ROOT / "tests" / "unexecuted.toml"
@@ -46,13 +42,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let coverage be recorded from now on, if it was asked for or is to be judged."""
-    if is_worker(config):
-        return  # whoever started it has said so
-    if whole(config) or os.environ.get(FOLDER):
+    """Let coverage be recorded from now on, if it was asked for or is to be judged.
+
+    What is judged must not depend on luck: then properties are tried with the same examples in
+    every run.  All other runs look for new ones.
+    """
+    recorded = whole(config) or bool(os.environ.get(FOLDER))
+    if recorded and not is_worker(config):  # to a worker, whoever started it has said so
         folder = Path(os.environ.get(FOLDER) or RECORDED).absolute()
         shutil.rmtree(folder, ignore_errors=True)
         os.environ[FOLDER] = str(folder)
+    # The first call of a routine assembles it, and how long that takes says nothing about it.
+    same = bool(os.environ.get(FOLDER))
+    settings.register_profile("calls", deadline=None, derandomize=same)
+    settings.load_profile("calls")
 
 
 @pytest.hookimpl(wrapper=True)
