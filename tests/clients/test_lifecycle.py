@@ -29,6 +29,7 @@ from tests.clients.raw import (
     descriptors,
     eventually,
     is_running,
+    proc,
     workers,
 )
 from tests.clients.server import STOP_SECONDS, Server, command, machines_here, start
@@ -190,7 +191,7 @@ def test_sighup_brings_new_workers_and_refuses_nobody(lone: Server) -> None:
                 assert client.ask().status == 200
         assert is_running(old)
         assert reader.take(left) == left
-    eventually(lambda: not is_running(old), "it has finished")
+    eventually(lambda: not proc(old).exists(), "it has finished, and the supervisor knows it")
     [new] = children(lone.process.pid)
     assert new != old
     lone.process.send_signal(signal.SIGHUP)
