@@ -5,9 +5,11 @@ One module for each noun, in the order of a request's life:
     start         from the first instruction: arguments, root, listeners, workers
     options       what the command line says; settings: what was built in; address: its text
     listeners     the sockets that clients connect to; terminal: what is said to people
-    supervisor    parent of the workers: starts, restarts, signals
+    supervisor    parent of the workers: starts, restarts; signals: how it hears them
+    process       what is asked of the kernel about ourselves: limits, CPUs, children
 
     worker        the event loop; workspace: what it has; pool: its tables, laid out once
+    poller        how it waits: epoll on Linux, kqueue on macOS; clock: the time of day
     connection    what is remembered of one client, and of what it asked
     conversation  from state to state: receive, parse, answer, send, wait
 
@@ -16,6 +18,7 @@ One module for each noun, in the order of a request's life:
     routes        which answer; file: finding it below the root; mime, methods, status: tables
     conditional   If-… and Range of a file; conditions, ranges, accept: how such fields are read
     response      heads, small bodies, sending; dates, escape: how they are written
+    sendfile      a file to a client, which we never see
     log           a line for every answer
 
     text, macros  bytes and numbers, for all of them; limits: how much of anything there may be
