@@ -19,7 +19,7 @@ from tests.tools import lacking
 ALL = {name: value for name, value in vars(calls).items() if isinstance(value, SystemCall)}
 
 IN_HEADERS: dict[Platform, dict[str, str]] = {
-    "linux": {"exit": "exit_group"},
+    "linux": {"exit": "exit_group", "pread": "pread64"},
     "macos": {"fstat": "fstat64", "sendfile_counted": "sendfile"},
 }
 """What is called otherwise there."""

@@ -9,8 +9,11 @@ from svc0.a64.platforms import PLATFORMS, Platform, settled
 from svc0.kernel import structs
 from svc0.kernel.structs import (
     EpollEvent,
+    InotifyEvent,
+    IoVector,
     Itimerspec,
     Kevent,
+    MessageHeader,
     OpenHow,
     Rlimit,
     SignalAction,
@@ -26,13 +29,21 @@ HEADERS: dict[Platform, str] = {
     "linux": """
         stddef.h linux/time.h asm/stat.h linux/openat2.h linux/eventpoll.h linux/signalfd.h
         asm/signal.h linux/in.h linux/in6.h linux/resource.h
+        linux/inotify.h sys/socket.h
     """,
     "macos": """
         stddef.h sys/time.h sys/stat.h sys/event.h signal.h netinet/in.h sys/resource.h
+        sys/socket.h sys/uio.h
     """,
 }
 
 SHARED: dict[type[Struct], tuple[str, dict[str, str]]] = {
+    IoVector: ("iovec", {"base": "iov_base", "length": "iov_len"}),
+    MessageHeader: (
+        "msghdr",
+        {"address": "msg_name", "address_size": "msg_namelen"}
+        | {"vectors": "msg_iov", "control": "msg_control"},
+    ),
     Timespec: ("timespec", {"seconds": "tv_sec", "nanoseconds": "tv_nsec"}),
     SocketAddress: (
         "sockaddr_in6",
@@ -50,6 +61,10 @@ IN_C: dict[Platform, dict[type[Struct], tuple[str, dict[str, str]]]] = {
         EpollEvent: ("epoll_event", {"events": "events", "data": "data"}),
         SignalInfo: ("signalfd_siginfo", {"number": "ssi_signo"}),
         SignalAction: ("sigaction", {"handler": "sa_handler"}),
+        InotifyEvent: (
+            "inotify_event",
+            {"watch": "wd", "mask": "mask", "cookie": "cookie", "name_size": "len"},
+        ),
         Rlimit: ("rlimit64", {"current": "rlim_cur", "maximum": "rlim_max"}),
     },
     "macos": SHARED
@@ -87,6 +102,11 @@ APART: dict[Platform, dict[str, str]] = {
 """What is not the same in C: a part of a field, or a field that another struct calls otherwise."""
 
 BOTH = {
+    "vectors_count": "offsetof(struct msghdr, msg_iovlen) == {MessageHeader.vectors_count}",
+    "vectors_count's room": "offsetof(struct msghdr, msg_control) == "
+    "{MessageHeader.vectors_count} + 8",
+    "control_size": "offsetof(struct msghdr, msg_controllen) == {MessageHeader.control_size}",
+    "control_size's room": "sizeof(struct msghdr) >= {MessageHeader.control_size} + 8",
     "port": "offsetof(struct sockaddr_in, sin_port) == {SocketAddress.port}",
     "ipv4": "offsetof(struct sockaddr_in, sin_addr) == {SocketAddress.ipv4}",
     "sockaddr_in": "sizeof(struct sockaddr_in) <= {SocketAddress.size}",
@@ -98,6 +118,7 @@ def test_every_struct_is_looked_at() -> None:
     known = {kind for kind in kinds if issubclass(kind, Struct)} - {Struct}
     assert {*IN_C["linux"], *IN_C["macos"]} == known
     apart = {"Stat.mode", "Stat.modified", "SocketAddress.family"}
+    apart |= {"MessageHeader.vectors_count", "MessageHeader.control_size"}
     for of_platform in IN_C.values():
         for kind, (_, fields) in of_platform.items():
             missing = {kind.fields[name].name for name in kind.fields.keys() - fields.keys()}
@@ -111,7 +132,8 @@ def test_structs(platform: Platform) -> None:
         "Stat.modified.nanoseconds": Stat.modified.nanoseconds,
     }
     names = {"Stat.mode": Stat.mode, "SocketAddress.size": SocketAddress.size, **places}
-    names |= {field.name: field for field in SocketAddress.fields.values()}
+    for kind in SocketAddress, MessageHeader:
+        names |= {field.name: field for field in kind.fields.values()}
     facts: dict[str, str] = {}
     for name, fact in (APART[platform] | BOTH).items():
         for field, place in names.items():

@@ -47,6 +47,36 @@ def test_the_small_calls(name: str) -> None:
         expect_more_than 7
         ldr x0, [x20]
         expect_more_than 0
+        ldr x21, [x20]
+        neg x9, x21
+        and x9, x9, x21
+        str x9, [x20]       // the lowest of them
+        mov x0, #0
+        mov x1, #8
+        mov x2, x20
+        system 122          // sched_setaffinity
+        expect 0
+        mov x0, #0
+        mov x1, #128
+        add x2, x20, #16
+        system 123
+        expect_more_than 7
+        ldr x0, [x20, #16]
+        ldr x9, [x20]
+        sub x0, x0, x9
+        expect 0
+        bic x9, x9, x9
+        str x9, [x20]
+        mov x0, #0
+        mov x1, #8
+        mov x2, x20
+        system 122          // on none
+        expect -22
+        mov x0, #0x7FFFFFFF
+        mov x1, #8
+        mov x2, x20
+        system 122          // of a process that is not there
+        expect -3
         mov x0, #0
         mov x1, #7
         mov x2, #0

@@ -96,6 +96,11 @@ def read(file: w0, data: x1, size: x2) -> x0:
     """Read up to size bytes: how many there were, 0 at the end."""
 
 
+@syscall(linux=67, macos=153)
+def pread(file: w0, data: x1, size: x2, offset: x3) -> x0:
+    """Read up to size bytes from an offset on, wherever the file is: how many, 0 at the end."""
+
+
 @syscall(linux=64, macos=4)
 def write(file: w0, data: x1, size: x2) -> x0:
     """Write up to size bytes: how many were taken."""
@@ -167,6 +172,11 @@ def sendto(socket: w0, data: x1, size: x2, flags: w3, address: x4, address_size:
     """Send up to size bytes: how many were taken."""
 
 
+@syscall(linux=211, macos=28)
+def sendmsg(socket: w0, header: x1, flags: w2) -> x0:
+    """Send what lies in several places (struct msghdr): how many bytes were taken."""
+
+
 @syscall(linux=210, macos=134)
 def shutdown(socket: w0, how: w1) -> x0:
     """End one direction of a connection."""
@@ -203,6 +213,21 @@ def timerfd_settime(timer: w0, flags: w1, new: x2, old: x3) -> x0:
 @syscall(linux=74)
 def signalfd4(file: w0, mask: x1, mask_size: x2, flags: w3) -> x0:
     """A descriptor that becomes readable when one of some blocked signals comes."""
+
+
+@syscall(linux=26)
+def inotify_init1(flags: w0) -> x0:
+    """A descriptor that becomes readable when what is watched changes."""
+
+
+@syscall(linux=27)
+def inotify_add_watch(inotify: w0, path: x1, mask: w2) -> x0:
+    """Watch a file or a directory: the number of the watch, the same for the same one."""
+
+
+@syscall(linux=28)
+def inotify_rm_watch(inotify: w0, watch: w1) -> x0:
+    """Watch it no more; IN_IGNORED is the last that is heard of the watch."""
 
 
 @syscall(macos=362)
@@ -321,6 +346,11 @@ def sysctl(name: x0, parts: w1, old: x2, old_size: x3, new: x4, new_size: x5) ->
 @syscall(linux=123)
 def sched_getaffinity(process: w0, size: x1, mask: x2) -> x0:
     """The CPUs a process may run on, as bits: how many bytes were written."""
+
+
+@syscall(linux=122)
+def sched_setaffinity(process: w0, size: x1, mask: x2) -> x0:
+    """Let a process run on some CPUs alone, given as bits; 0 is this process."""
 
 
 @syscall(linux=222, macos=197)

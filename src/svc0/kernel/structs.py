@@ -91,6 +91,37 @@ class SocketAddress(Struct):
     scope: u32
 
 
+class IoVector(Struct):
+    """struct iovec: bytes that lie in one place."""
+
+    base: u64
+    length: u64
+
+
+class MessageHeader(Struct, size=either(linux=56, macos=48)):
+    """struct msghdr, what sendmsg reads of it.
+
+    Darwin's counts have 32 bits.  What it has in the other 32 is nothing behind the first, and
+    behind the second flags that sendmsg does not look at: so both are written as Linux has them.
+    """
+
+    address: u64
+    address_size: u32
+    vectors: u64
+    vectors_count: u64
+    control: u64
+    control_size: u64
+
+
+class InotifyEvent(Struct):
+    """struct inotify_event of Linux; a name of so many bytes follows, with NULs at its end."""
+
+    watch: i32
+    mask: u32
+    cookie: u32
+    name_size: u32
+
+
 class Rlimit(Struct):
     """struct rlimit, which Linux calls rlimit64."""
 

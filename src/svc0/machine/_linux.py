@@ -17,6 +17,9 @@ CALLS = {
     "dup": 23,
     "dup3": 24,
     "fcntl": 25,
+    "inotify_init1": 26,
+    "inotify_add_watch": 27,
+    "inotify_rm_watch": 28,
     "ioctl": 29,
     "unlinkat": 35,
     "faccessat": 48,
@@ -49,6 +52,7 @@ CALLS = {
     "nanosleep": 101,
     "clock_gettime": 113,
     "clock_nanosleep": 115,
+    "sched_setaffinity": 122,
     "sched_getaffinity": 123,
     "sched_yield": 124,
     "kill": 129,
@@ -326,6 +330,7 @@ INFINITY = (1 << 64) - 1
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NAME, PR_SET_NO_NEW_PRIVS = 1, 4, 15, 38
 CLONE_CHILD_SETTID, CLONE_CHILD_CLEARTID = 0x1000000, 0x200000
 GRND_FLAGS = 7
+CPUS_MAX = 8192
 
 AT_NULL, AT_PHDR, AT_PHENT, AT_PHNUM, AT_PAGESZ, AT_BASE, AT_FLAGS, AT_ENTRY = (
     0,

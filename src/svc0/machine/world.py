@@ -371,6 +371,10 @@ class World(ABC):
     @abstractmethod
     def processors(self) -> frozenset[int]: ...
     @abstractmethod
+    def choose_processors(self, wanted: frozenset[int]) -> None:
+        """Run on those of them that there are, or EINVAL; `processors` are these from then on."""
+
+    @abstractmethod
     def node(self) -> tuple[str, str]:
         """This computer's name, and the release of its kernel."""
 

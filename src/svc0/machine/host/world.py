@@ -46,6 +46,7 @@ class HostWorld(World):
         self._signals = Signals()
         self._waiting = Waiting(self._signals)
         self._forked = False
+        self._chosen: frozenset[int] = frozenset()
         self._signals.begin()
         # A host that cannot suppress SIGPIPE for one call must not send it at all.
         if not hasattr(socket, "MSG_NOSIGNAL"):
@@ -259,6 +260,16 @@ class HostWorld(World):
         resources.setrlimit(resource, limits)
 
     def processors(self) -> frozenset[int]:
+        return self._chosen or self._all_processors()
+
+    def choose_processors(self, wanted: frozenset[int]) -> None:
+        """Python itself stays where it was: the guest is alone in hearing of it."""
+        chosen = wanted & self._all_processors()
+        if not chosen:
+            raise failure(errno.EINVAL)
+        self._chosen = chosen
+
+    def _all_processors(self) -> frozenset[int]:
         if sys.platform == "linux":
             return frozenset(os.sched_getaffinity(0))
         return frozenset(range(os.cpu_count() or 1))

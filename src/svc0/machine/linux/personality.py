@@ -20,7 +20,10 @@ NAMES = {number: name for name, number in linux.CALLS.items()}
 # Those that Python cannot offer, and every program can do without.
 KNOWN_TO_BE_MISSING = {
     linux.CALLS[name]
-    for name in ("openat2", "seccomp", "rseq", "io_uring_setup", "landlock_create_ruleset")
+    for name in (
+        *("openat2", "seccomp", "rseq", "io_uring_setup", "landlock_create_ruleset"),
+        *("inotify_init1", "inotify_add_watch", "inotify_rm_watch"),
+    )
 }
 
 

@@ -79,6 +79,18 @@ def sched_getaffinity(process: Process, target: Int, size: Unsigned, into: Point
     return needed
 
 
+@call("sched_setaffinity")
+def sched_setaffinity(process: Process, target: Int, size: Unsigned, start: Pointer) -> int:
+    """The host runs it where it likes, but from then on this is what sched_getaffinity tells."""
+    if target not in (0, process.world.process()):
+        raise failure(errno.ESRCH)
+    bits = process.memory.integer(start, min(size, linux.CPUS_MAX // 8))
+    process.world.choose_processors(
+        frozenset(number for number in range(bits.bit_length()) if bits >> number & 1)
+    )
+    return 0
+
+
 @call("getcpu")
 def getcpu(process: Process, processor: Pointer, node: Pointer) -> int:
     """Which one it is, nobody in Python knows; the first is always there."""
