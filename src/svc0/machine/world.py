@@ -24,6 +24,8 @@ Buffers: TypeAlias = Sequence[memoryview]
 Address: TypeAlias = bytes | tuple[str, int] | tuple[str, int, int, int]
 # States of a file that `Events` waits for: numbers that poll has everywhere, and two of epoll's.
 READABLE, WRITABLE, FAILED, HUNG_UP, PEER_SHUT, CHANGES = 1, 4, 8, 16, 0x2000, 1 << 31
+# What `Changes` tells of a file, several at once; ALTERED is what stat tells.
+DELETED, WRITTEN, EXTENDED, ALTERED, LINKED, RENAMED, REVOKED = (1 << n for n in range(7))
 
 
 def failure(number: int) -> OSError:
@@ -225,6 +227,29 @@ class End(File, ABC):
         """How it ended, if it was a child and nobody has asked with `wait_child`."""
 
 
+class Watches(File, ABC):
+    """What inotify is: files that are watched, and what became of them, as bytes to be read."""
+
+    @abstractmethod
+    def watch(self, target: File | bytes, mask: int) -> int:
+        """Watch what is open, or what a path names, for what Linux means by the mask."""
+
+    @abstractmethod
+    def forget(self, watch: int) -> None: ...
+
+
+class Changes(File, ABC):
+    """What becomes of open files, each with a number; readable when there is something to take."""
+
+    @abstractmethod
+    def watch(self, file: File) -> int: ...
+    @abstractmethod
+    def forget(self, number: int) -> None: ...
+    @abstractmethod
+    def take(self) -> list[tuple[int, int]]:
+        """Of each file that it happened to: its number, and DELETED, WRITTEN and so on."""
+
+
 class World(ABC):
     """One process's view of everything that is not its own memory."""
 
@@ -296,6 +321,12 @@ class World(ABC):
     def end_of(self, process: int) -> End:
         """ESRCH if it has ended already."""
 
+    @abstractmethod
+    def watches(self, *, blocking: bool) -> Watches:
+        """ENOSYS where there is no inotify."""
+
+    @abstractmethod
+    def changes(self) -> Changes: ...
     @abstractmethod
     def poll(self, files: Sequence[tuple[File, int]], timeout: int | None) -> list[int]:
         """The states of each file, in their order."""

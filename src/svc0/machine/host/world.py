@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from ..world import (
+    Changes,
     Counter,
     End,
     Ended,
@@ -24,6 +25,7 @@ from ..world import (
     Socket,
     Status,
     Timer,
+    Watches,
     World,
     failure,
 )
@@ -33,6 +35,7 @@ from .names import open_below, rename_exclusively
 from .processes import HostEnd
 from .signals import Signals
 from .sockets import HostSocket
+from .watches import HostWatches, host_changes
 
 # What sendfile says when it cannot, but reading and sending could.
 CANNOT_SEND_FILE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSOCK, errno.EOPNOTSUPP}
@@ -155,6 +158,12 @@ class HostWorld(World):
 
     def end_of(self, process: int) -> End:
         return HostEnd(process)
+
+    def watches(self, *, blocking: bool) -> Watches:
+        return HostWatches(blocking=blocking)
+
+    def changes(self) -> Changes:
+        return host_changes()
 
     def poll(self, files: Sequence[tuple[File, int]], timeout: int | None) -> list[int]:
         numbers = [(number_of(file), states) for file, states in files]

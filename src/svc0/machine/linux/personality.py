@@ -8,22 +8,30 @@ from collections.abc import Mapping, Sequence
 from .. import _linux as linux
 from ..posix.table import Call
 from ..process import Exit, Process
-from . import clocks, events, files, identity, mappings, processes, signals, sockets, start
+from . import (
+    clocks,
+    events,
+    files,
+    identity,
+    mappings,
+    processes,
+    signals,
+    sockets,
+    start,
+    watches,
+)
 from .dialect import LinuxDialect
 from .table import CALLS
 
 # Importing them has filled the table.
-ROOMS = (clocks, events, files, identity, mappings, processes, signals, sockets)
+ROOMS = (clocks, events, files, identity, mappings, processes, signals, sockets, watches)
 BY_NUMBER = CALLS.by_number(linux.CALLS)
 NAMES = {number: name for name, number in linux.CALLS.items()}
 
 # Those that Python cannot offer, and every program can do without.
 KNOWN_TO_BE_MISSING = {
     linux.CALLS[name]
-    for name in (
-        *("openat2", "seccomp", "rseq", "io_uring_setup", "landlock_create_ruleset"),
-        *("inotify_init1", "inotify_add_watch", "inotify_rm_watch"),
-    )
+    for name in ("openat2", "seccomp", "rseq", "io_uring_setup", "landlock_create_ruleset")
 }
 
 
