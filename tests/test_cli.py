@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -100,6 +101,7 @@ def test_help(flag: str) -> None:
     assert "serve" in out
     assert "build" in out
     assert "doctor" in out
+    assert "cost" in out
     for command in "serve", "build":
         status, out, errors = run(command, flag)
         assert (status, errors) == (0, "")
@@ -340,3 +342,69 @@ def test_serve_opens_a_browser(site: Path, tmp_path: Path) -> None:
         assert seen.read_text() == f"{url}\n"
         with urlopen(url) as answer:
             assert answer.status == 200
+
+
+# --- cost --------------------------------------------------------------------------------
+
+COUNTED = pytest.mark.skipif(sys.platform != "linux", reason="other kernels have no openat2")
+
+
+@COUNTED
+def test_cost() -> None:
+    status, out, errors = run("cost", "--rounds", "1")
+    assert (status, errors) == (0, "")
+    first, *rows = out.splitlines()
+    assert re.search(r": [\d,]+ instructions, \d+ system calls$", first)
+    assert any("recvfrom" in row for row in rows)
+    assert ESCAPE not in out
+
+
+@COUNTED
+def test_cost_by_routine_and_by_line() -> None:
+    _, out, _ = run("cost", "not-found", "--by", "routine", "--top", "3", "--rounds", "1")
+    assert len(re.findall(r"^ +[\d,]+ +\d+\.\d %", out, re.MULTILINE)) == 3
+    status, out, errors = run("cost", "--by", "line", "--rounds", "1", more=COLOUR)
+    assert (status, errors) == (0, "")
+    assert ESCAPE in out
+    status, plain, _ = run("cost", "--by", "line", "--rounds", "1", more=COLOUR | {"NO_COLOR": "1"})
+    assert (status, re.findall(r"\x1b\[[\d;]*3\dm", plain)) == (0, [])
+    assert re.search(r"\w+\.py:\d+", plain)
+
+
+@COUNTED
+def test_cost_of_a_request_of_ones_own(tmp_path: Path, site: Path) -> None:
+    asked, chart = tmp_path / "one.http", tmp_path / "one.svg"
+    asked.write_text("GET /none HTTP/1.1\nHost: here\n\n")
+    words = ["--request", str(asked), "--root", str(site), "--rounds", "1"]
+    status, out, errors = run("cost", *words, "--json", "--flame", str(chart))
+    assert (status, errors) == (0, f"svc0: wrote {chart}\n")
+    found = json.loads(out)
+    assert found["request"] == str(asked)
+    assert found["calls"]["sendto"] == 1
+    assert chart.read_text().startswith("<svg")
+
+
+def test_cost_names_the_kinds() -> None:
+    status, out, errors = run("cost", "--list")
+    assert (status, errors) == (0, "")
+    assert out.startswith("small-file ")
+
+
+@COUNTED
+def test_what_is_wrong_with_cost_is_one_line(tmp_path: Path) -> None:
+    nothing, empty = str(tmp_path / "nothing"), tmp_path / "empty"
+    empty.touch()
+    mistakes = {
+        ("nothing-like-it",): (2, "there is no kind of request called nothing-like-it: see --list"),
+        ("--by", "magic"): (2, "'magic' is not one of"),
+        ("--request", nothing): (1, f"cannot read {nothing}: no such file or directory"),
+        ("--request", str(empty)): (1, f"{empty} is empty: a request was expected"),
+        ("--request", str(empty), "--root", nothing): (1, f"{empty} is empty"),
+        ("--flame", f"{nothing}/x.svg", "--rounds", "1"): (1, f"cannot write {nothing}/x.svg: no"),
+    }
+    for words, (expected, message) in mistakes.items():
+        status, out, errors = run("cost", *words)
+        assert (status, out) == (expected, "")
+        assert message in errors
+        assert errors.startswith("svc0: ")
+        assert errors.count("\n") == 1

@@ -1,4 +1,4 @@
-"""The command line: ``svc0 serve``, ``svc0 build`` and ``svc0 doctor``.
+"""The command line: ``svc0 serve``, ``svc0 build``, ``svc0 cost`` and ``svc0 doctor``.
 
 Mistakes are one plain line on standard error and an exit code: 2 for words that
 make no sense, 1 for what could not be done.
@@ -6,6 +6,7 @@ make no sense, 1 for what could not be done.
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
@@ -19,13 +20,18 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from svc0 import __version__, build, doctor
 from svc0.a64.platforms import PLATFORMS, Platform
 from svc0.config import OPTIONS, LogName, Value
 from svc0.doctor import Finding, Verdict
-from svc0.machine import Machine, MachineError, choose
+from svc0.lab.cost.cases import CASES, Case, named
+from svc0.lab.cost.profile import Profile, of_case
+from svc0.lab.cost.report import By, data, summary, table
+from svc0.lab.cost.stage import ROUNDS, StageError
+from svc0.machine import Fault, Machine, MachineError, choose
 
 FAILURE = 1
 USAGE = 2
@@ -314,6 +320,155 @@ def doctor_(
             print_finding(finding)
     if not all(map(doctor.is_well, report.values())):
         raise typer.Exit(FAILURE)
+
+
+def hyphened(name: str) -> str:
+    """The name of a case as one word."""
+    return name.replace(" ", "-")
+
+
+def completed(begin: str) -> list[tuple[str, str]]:
+    """The cases whose names begin so."""
+    words = {hyphened(name): case.meaning for name, case in CASES.items()}
+    return [(word, meaning) for word, meaning in words.items() if word.startswith(begin)]
+
+
+def chosen(name: str) -> str:
+    """The case that is called so."""
+    try:
+        return named(name)
+    except KeyError:
+        raise typer.BadParameter(f"there is no kind of request called {name}: see --list") from None
+
+
+@app.command("cost")
+def cost_(
+    case: Annotated[
+        str,
+        typer.Argument(
+            metavar="[KIND]",
+            help="A kind of request, of those that --list names.",
+            callback=chosen,
+            autocompletion=completed,
+        ),
+    ] = "small-file",
+    by: Annotated[By, typer.Option("--by", help="What the instructions are told by.")] = By.CALL,
+    request: Annotated[
+        Path | None,
+        typer.Option(
+            "--request",
+            metavar="FILE",
+            help="Instead of a kind: a request as it goes over the wire. Where no line of it ends "
+            "in CR LF, LF is taken for that.",
+        ),
+    ] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            "--root",
+            metavar="DIR",
+            help="The directory to serve, for --request.",
+            show_default="made for the kinds",
+        ),
+    ] = None,
+    flame: Annotated[
+        Path | None,
+        typer.Option("--flame", metavar="FILE.svg", help="Write a flame chart, too."),
+    ] = None,
+    rounds: Annotated[
+        int, typer.Option("--rounds", min=1, max=10_000, help="How often it is asked, to count.")
+    ] = ROUNDS,
+    top: Annotated[int, typer.Option("--top", min=0, help="So many rows; 0: all.")] = 25,
+    list_: Annotated[bool, typer.Option("--list", help="Name the kinds of request.")] = False,
+    json_: Annotated[
+        bool, typer.Option("--json", help="JSON for programs, and all rows of it.")
+    ] = False,
+) -> None:
+    """Say what a request costs: its instructions and system calls, exactly.
+
+    The server runs in the emulator that came with svc0, over this computer's sockets. What is
+    counted is the same on every computer: the clock stands still, and the request is asked often,
+    and often before that to warm up.
+
+    **Examples**
+
+        svc0 cost                             # a small file: its calls, in order
+
+        svc0 cost browser --by routine        # which routines, and how often
+
+        svc0 cost --request my.http --by line # which lines of Python
+
+        svc0 cost head --flame head.svg       # who called whom
+    """
+    if list_:
+        print_list()
+        return
+    asked, title = CASES[case], CASES[case].meaning
+    if request:
+        title = str(request)
+        asked = Case(title, wired(request), 0)
+    profile = profiled(asked, root if request else None, rounds)
+    if flame:
+        draw(flame, profile, title)
+    if json_:
+        about = {"request": str(request)} if request else {"kind": case, "meaning": title}
+        print(json.dumps(about | data(profile, by), indent=2))
+        return
+    print_line(Text(f"{title}: {summary(profile)}", "bold"))
+    print_table(table(profile, by, top))
+
+
+def print_list() -> None:
+    """The kinds of request, and what they are."""
+    shown = Table.grid(padding=(0, 3))
+    for name, case in CASES.items():
+        shown.add_row(Text(hyphened(name), "bold"), case.meaning)
+    print_table(shown)
+
+
+def print_table(shown: Table) -> None:
+    """A table; only a terminal, whose width is known, cuts what is too long."""
+    if results.is_terminal:
+        results.print(shown)
+    else:
+        options = results.options.update(max_width=sys.maxsize)
+        results.print(shown, width=results.measure(shown, options=options).maximum)
+
+
+def wired(file: Path) -> bytes:
+    """A request from a file, its lines as the wire wants them."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        fail(f"cannot read {file}: {str(error.strerror).lower()}")
+    if not content:
+        fail(f"{file} is empty: a request was expected")
+    return content if b"\r\n" in content else content.replace(b"\n", b"\r\n")
+
+
+def profiled(case: Case, root: Path | None, rounds: int) -> Profile:
+    """What a case costs, or one line about why that cannot be known."""
+    if sys.platform != "linux":
+        fail("costs are counted on Linux only: the server there asks this computer's kernel")
+    if root and not root.is_dir():
+        fail(f"{root} is no directory")
+    try:
+        return of_case(case, root, rounds)
+    except (StageError, Fault) as error:
+        fail(str(error))
+
+
+def draw(file: Path, profile: Profile, title: str) -> None:
+    """Write the flame chart."""
+    try:
+        from svc0.lab.cost.flame import svg
+    except ImportError:
+        fail("--flame needs Jinja2: pip install 'svc0[lab]'")
+    try:
+        file.write_text(svg(profile, f"{title}: {summary(profile)}"))
+    except OSError as error:
+        fail(f"cannot write {file}: {str(error.strerror).lower()}")
+    say(f"wrote {file}")
 
 
 def print_line(line: str | Text) -> None:

@@ -1,0 +1,417 @@
+"""The server in this very process, every instruction and system call of it counted.
+
+The emulator has no clock but ours, its timer never expires, there is one worker and it is not
+forked, and clients move only while the server waits for them.  So the same image answers the same
+requests by the same instructions, on every computer: what is counted here can be compared.
+
+The kernel is one that knows openat2, as every Linux since 5.6 does.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import socket
+from collections import Counter
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Protocol, TypeAlias
+
+from svc0.machine import _linux as linux
+from svc0.machine.executable import read
+from svc0.machine.host import HostWorld
+from svc0.machine.host.events import HostEvents, HostTimer
+from svc0.machine.host.sockets import HostSocket
+from svc0.machine.linux import Linux
+from svc0.machine.linux.files import openat
+from svc0.machine.linux.personality import guest_error
+from svc0.machine.process import Process
+from svc0.machine.world import Address, Buffers, Events, File, Socket, Timer
+
+__all__ = [
+    "CLOCK",
+    "LOG",
+    "WARM_UP",
+    "Client",
+    "Count",
+    "Round",
+    "Scene",
+    "StageError",
+    "Watcher",
+    "exchange",
+    "measure",
+]
+
+NOW: Final = 1_700_000_000
+SECOND: Final = 1_000_000_000
+PATIENCE: Final = 10
+QUIET: Final = 0.02
+"""Seconds without a byte after which an answer of unknown length is whole."""
+
+CLOCK: Final = "clock_gettime"
+LOG: Final = "write"
+WARM_UP: Final = 32
+ROUNDS: Final = 32
+
+
+class StageError(Exception):
+    """The scene cannot go on; one line for people."""
+
+
+class Finished(BaseException):
+    """The scene is over.  Not an Exception: nothing on the way may take it for a failure."""
+
+
+@dataclass
+class Count:
+    """What was counted from one moment on."""
+
+    instructions: int = 0
+    calls: Counter[str] = field(default_factory=Counter[str])
+
+    def __sub__(self, other: Count) -> Count:
+        return Count(self.instructions - other.instructions, self.calls - other.calls)
+
+
+class Watcher(Protocol):
+    """Who wants to see more than numbers."""
+
+    def attach(self, process: Process) -> None:
+        """The process is there, and has not begun."""
+        ...
+
+    def begin(self) -> None:
+        """A round that counts begins; the server waits."""
+        ...
+
+    def end(self) -> None:
+        """The last round is over; the server waits."""
+        ...
+
+
+# --- the clients ------------------------------------------------------------------
+
+
+class Client:
+    """A connection; what is known of answers is shared with all the others of the scene."""
+
+    def __init__(self, port: int, known: dict[bytes, Known]) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
+        self.drained = b""
+        self.ended = False
+        self._known = known
+
+    def close(self) -> None:
+        self.socket.close()
+        self.ended = True
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def has_answer(self) -> bool:
+        return bool(self.drained or select.select([self.socket], [], [], QUIET)[0])
+
+    def take(self, kind: bytes) -> bytes:
+        """An answer, or several: as long as it was the first time for something of this kind."""
+        known = self._known.get(kind)
+        data, self.drained = self.drained, b""
+        self.socket.settimeout(QUIET if known is None else PATIENCE)
+        try:
+            while known is None or len(data) < known.size:
+                part = self.socket.recv(1 << 20)
+                if not part:
+                    self.ended = True
+                    break
+                data += part
+        except TimeoutError:
+            if known is not None:
+                raise StageError("an answer is shorter than it was the first time") from None
+        known = self._known.setdefault(kind, Known(len(data), self.ended))
+        self.ended = known.ends
+        return data
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the first answer of a kind was like: its length, and whether the connection ended."""
+
+    size: int
+    ends: bool
+
+
+class Clients:
+    """All connections of a scene."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.all: list[Client] = []
+        self._known: dict[bytes, Known] = {}
+
+    def connect(self) -> Client:
+        self.all.append(Client(self.port, self._known))
+        return self.all[-1]
+
+    def kept(self, number: int = 0) -> Client:
+        """The connection that was kept from the round before, or a new one in its place."""
+        while len(self.all) <= number:
+            self.connect()
+        if self.all[number].ended:
+            self.all[number].close()
+            self.all[number] = Client(self.port, self._known)
+        return self.all[number]
+
+    def drain(self) -> None:
+        """Take what is there."""
+        sockets = {each.socket: each for each in self.all if not each.ended}
+        for ready in select.select(list(sockets), [], [], PATIENCE)[0]:
+            sockets[ready].drained += ready.recv(1 << 20)
+
+    def close(self) -> None:
+        for each in self.all:
+            each.close()
+
+
+@dataclass(frozen=True)
+class Round:
+    """What a round has at hand: how many were before it, the folder that is served, clients."""
+
+    number: int
+    site: Path
+    clients: Clients
+
+
+Scene: TypeAlias = Generator[None, None, None]
+"""What clients do: it goes on whenever the server waits, and yields to let it work."""
+
+Play: TypeAlias = Callable[[Round], Scene]
+"""What is done in a round."""
+
+
+def exchange(client: Client, request: bytes, status: int = 0, kind: bytes = b"") -> Scene:
+    """Ask, and take the answer, which has this status; several requests in one are pipelined."""
+    client.send(request)
+    yield
+    while not client.has_answer():
+        yield
+    answer = client.take(kind or request)
+    if not answer:
+        raise StageError("the server closed the connection without an answer")
+    if status and not answer.startswith(b"HTTP/1.1 %d " % status):
+        raise StageError(f"the answer is not {status}, but {answer[:60]!r}")
+
+
+# --- the world --------------------------------------------------------------------
+
+
+class NewLinux(Linux):
+    """A kernel with openat2; what it resolves is not the question here."""
+
+    def _unknown(self, process: Process, number: int) -> int:
+        if number != linux.CALLS["openat2"]:
+            return super()._unknown(process, number)
+        directory, path, how = process.cpu[0], process.cpu[1], process.cpu[2]
+        flags = process.memory.integer(how, 8)
+        try:
+            return openat(process, directory, process.memory.string(path), flags, 0)
+        except OSError as error:
+            return -guest_error(error.errno)
+
+
+class Sink(File):
+    """Takes what is written and keeps it."""
+
+    def __init__(self) -> None:
+        self.content = b""
+
+    def write(self, data: Buffers, offset: int | None = None) -> int:
+        before = len(self.content)
+        self.content += b"".join(data)
+        return len(self.content) - before
+
+
+class Never(HostTimer):
+    """A timer that does not expire."""
+
+    def set(self, first: int, interval: int, *, absolute: bool) -> tuple[int, int]:
+        return 0, 0
+
+
+class Turns(HostEvents):
+    """Before the server waits, it is the clients' turn."""
+
+    turn: Callable[[], None]
+
+    def wait(self, most: int, timeout: int | None) -> list[tuple[int, int]]:
+        self.turn()
+        found = super().wait(most, PATIENCE * SECOND)
+        if not found:
+            raise StageError("the server waits, and the client too: is the request whole?")
+        return found
+
+
+class Accepted(HostSocket):
+    """A socket, at the other end of which everything is taken at once.
+
+    So a large answer is one call, whatever the sizes of buffers are on this computer.
+    """
+
+    drain: Callable[[], None]
+
+    def accept(self, *, blocking: bool) -> tuple[Socket, Address]:
+        taken, address = self._socket.accept()
+        made = Accepted(taken, blocking=blocking)
+        made.drain = self.drain
+        return made, address
+
+    def send(self, data: Buffers, flags: int, address: Address | None) -> int:
+        left = [memoryview(each).cast("B") for each in data]
+        sent = 0
+        while True:
+            try:
+                part = super().send(left, flags, address)
+            except BlockingIOError:
+                self.drain()
+                continue
+            sent += part
+            left = behind(left, part)
+            if not left:
+                return sent
+
+    def write(self, data: Buffers, offset: int | None = None) -> int:
+        return self.send(data, 0, None)
+
+
+def behind(data: list[memoryview], size: int) -> list[memoryview]:
+    """What is left of buffers when so many bytes are taken from their beginning.
+
+    >>> [bytes(each) for each in behind([memoryview(b"one"), memoryview(b"two")], 4)]
+    [b'wo']
+    """
+    left: list[memoryview] = []
+    for each in data:
+        if size < len(each):
+            left.append(each[size:])
+        size = max(0, size - len(each))
+    return left
+
+
+class Stage(HostWorld):
+    """This computer's sockets and files, without its time and its other processes."""
+
+    def __init__(self, turn: Callable[[], None], drain: Callable[[], None]) -> None:
+        super().__init__()
+        self.out, self.errors = Sink(), Sink()
+        self._turn, self._drain = turn, drain
+
+    def standard(self) -> Sequence[File]:
+        return [Sink(), self.out, self.errors]
+
+    def now(self, clock: int) -> int:
+        return NOW * SECOND
+
+    def events(self) -> Events:
+        events = Turns(self._waiting)
+        events.turn = self._turn
+        return events
+
+    def timer(self, clock: int, *, blocking: bool) -> Timer:
+        return Never(self._waiting, clock, blocking=blocking)
+
+    def socket(self, family: int, kind: int, protocol: int, *, blocking: bool) -> Socket:
+        made = Accepted(socket.socket(family, kind, protocol), blocking=blocking)
+        made.drain = self._drain
+        return made
+
+    def fork(self) -> int:
+        return 0  # go on as the worker
+
+    def parent(self) -> int:
+        return self.process()
+
+    def control(self, option: int, value: int, text: bytes) -> None: ...
+
+    def set_limit(self, resource: int, limits: tuple[int, int]) -> None: ...
+
+    def send_file(self, out: File, source: File, offset: int | None, size: int) -> int:
+        assert offset is not None
+        sent = 0
+        while sent < size:
+            try:
+                part = super().send_file(out, source, offset + sent, size - sent)
+            except BlockingIOError:
+                self._drain()
+                continue
+            if not part:
+                break
+            sent += part
+        return sent
+
+
+# --- the measurement --------------------------------------------------------------
+
+
+def measure(
+    image: bytes,
+    site: Path,
+    play: Play,
+    rounds: int = ROUNDS,
+    *,
+    warm_up: int = WARM_UP,
+    watcher: Watcher | None = None,
+) -> Count:
+    """What so many rounds cost, after some to warm up."""
+    clients, marks = Clients(), list[Count]()
+    counted = Count()
+
+    def mark() -> None:
+        marks.append(Count(process.cpu.instructions, counted.calls.copy()))
+
+    def scene() -> Scene:
+        for number in range(warm_up + rounds):
+            if number == warm_up:
+                mark()
+            if number >= warm_up and watcher:
+                watcher.begin()
+            yield from play(Round(number, site, clients))
+        mark()
+        if watcher:
+            watcher.end()
+
+    script = scene()
+
+    def turn() -> None:
+        if not clients.port:
+            found = re.search(rb":(\d+)/\n", stage.errors.content)
+            assert found, stage.errors.content
+            clients.port = int(found[1])
+        try:
+            next(script)
+        except StopIteration:
+            raise Finished from None
+
+    def observe(call: str, _arguments: tuple[int, ...], _result: int) -> None:
+        counted.calls[call] += 1
+
+    stage = Stage(turn, clients.drain)
+    process = Process(read(image), NewLinux(), stage)
+    process.observers.append(observe)
+    process.cpu.count_instructions()
+    if watcher:
+        watcher.attach(process)
+    words = ["svc0", "-r", os.fspath(site), "-p", "0", "-w", "1", "-b", "127.0.0.1"]
+    process.start([os.fsencode(word) for word in words], {})
+    try:
+        while True:
+            process.step()
+    except Finished:
+        begin, end = marks
+        return end - begin
+    finally:
+        clients.close()
+        stage.end()
+        for number in range(len(process.descriptors)):
+            with suppress(OSError):
+                process.descriptors.close(number)
