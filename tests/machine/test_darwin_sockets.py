@@ -527,11 +527,71 @@ def test_messages() -> None:
         mov x1, x14
         mov x2, #0
         system 27
-        fails 22
+        fails 40
+        str wzr, [x14, #24]
+        mov x0, #3
+        mov x1, x14
+        mov x2, #0
+        system 28                   // of nothing, not even of no bytes
+        fails 40
         b over
     text: .ascii "abcdef"
         .balign 4
     over:
+        """)
+    )
+
+
+def test_a_message_in_many_places() -> None:
+    """A socket that does not block takes little of it; who wants no SIGPIPE gets none."""
+    succeeds(
+        guest("""
+        pair
+        mov x0, #3
+        mov x1, #4
+        mov x2, #4
+        system 92                   // fcntl(F_SETFL, O_NONBLOCK)
+        expect 0
+        add x11, x20, #512          // iovec: 1024 times the same
+        add x12, x11, #4, lsl #12
+        mov x13, #49152
+    fill:
+        stp x20, x13, [x11], #16
+        cmp x11, x12
+        b.ne fill
+        add x14, x20, #256          // msghdr
+        add x11, x20, #512
+        str x11, [x14, #16]
+        mov w13, #1024
+        str w13, [x14, #24]
+        mov x0, #3
+        mov x1, x14
+        mov x2, #0x80000            // MSG_NOSIGNAL
+        system 28
+        expect 24571
+        mov w13, #1025
+        str w13, [x14, #24]
+        mov x0, #3
+        mov x1, x14
+        mov x2, #0
+        system 28
+        fails 40
+        mov w13, #1
+        str w13, [x14, #24]
+    more:
+        mov x0, #3
+        mov x1, x14
+        mov x2, #0x80000
+        system 28
+        b.cc more
+        fails 35
+        mov x0, #4
+        system 6
+        mov x0, #3
+        mov x1, x14
+        mov x2, #0x80000
+        system 28
+        fails 32
         """)
     )
 

@@ -391,6 +391,75 @@ def test_messages_over_a_pair(name: str) -> None:
 
 
 @every_machine
+def test_a_message_in_many_places(name: str) -> None:
+    """It is taken as far as there is room, and from the first place on."""
+    source = """
+        .macro message count, flags
+            ldr x9, =\\count
+            stp x21, x9, [x22, #16]
+            mov x0, #3
+            mov x1, x22
+            ldr x2, =\\flags
+            system 211      // sendmsg
+        .endm
+    _start:
+        adrp x20, memory
+        mov x0, #1
+        ldr x1, =0x801      // SOCK_STREAM | SOCK_NONBLOCK
+        mov x2, #0
+        mov x3, x20
+        system 199          // socketpair
+        expect 0
+        add x21, x20, #1, lsl #12
+        add x22, x20, #128  // a msghdr
+        mov x9, #0x4241
+        str x9, [x20, #64]
+        add x9, x20, #64
+        mov x10, #1
+        stp x9, x10, [x21]
+        stp xzr, xzr, [x21, #16]
+        add x9, x9, #1
+        stp x9, x10, [x21, #32]
+        message 3, 0xC000   // MSG_NOSIGNAL | MSG_MORE
+        expect 2
+        mov x0, #4
+        mov x1, x20
+        mov x2, #100
+        system 63
+        expect 2
+        ldrh w0, [x20]
+        expect 0x4241
+        message 0, 0
+        expect 0
+        message 1025, 0
+        expect -90          // EMSGSIZE
+        stp xzr, x10, [x21]
+        message 1, 0
+        expect -14
+        mov x9, x21         // 1024 times all of the memory
+        add x11, x21, #4, lsl #12
+        mov x10, #49152
+    1:  stp x20, x10, [x9], #16
+        cmp x9, x11
+        b.ne 1b
+        message 1024, 0x4000
+        expect_more_than 0
+        cmp x0, #12, lsl #12
+        cset x0, hs
+        expect 1            // the first place, and more
+        message 1024, 0x4000
+        expect -11
+        mov x0, #4
+        system 57
+        message 1, 0x4000
+        expect -32
+        leave 0
+    """
+    result = run(machine_named(name), source)
+    assert (result.status, result.errors) == (0, "")
+
+
+@every_machine
 def test_a_closed_peer_is_a_signal_or_an_error(name: str) -> None:
     source = """
     _start:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from svc0.a64.platforms import settled
 from svc0.kernel.constants import (
     IN_ATTRIB,
     IN_CLOSE_WRITE,
@@ -20,18 +21,9 @@ from svc0.kernel.constants import (
 from .guest import every_machine, machine_named, run
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other hosts have no inotify")
-MODIFY, ATTRIB, CLOSE_WRITE, CREATE, DELETE, IGNORED, ONLYDIR = (
-    constant.on("linux")
-    for constant in (
-        IN_MODIFY,
-        IN_ATTRIB,
-        IN_CLOSE_WRITE,
-        IN_CREATE,
-        IN_DELETE,
-        IN_IGNORED,
-        IN_ONLYDIR,
-    )
-)
+MODIFY, ATTRIB, CLOSE_WRITE = (settled(n, "linux") for n in (IN_MODIFY, IN_ATTRIB, IN_CLOSE_WRITE))
+CREATE, DELETE, IGNORED = (settled(n, "linux") for n in (IN_CREATE, IN_DELETE, IN_IGNORED))
+ONLYDIR = settled(IN_ONLYDIR, "linux")
 EVERYTHING = MODIFY | ATTRIB | CLOSE_WRITE | CREATE | DELETE | ONLYDIR
 
 # The directory is 4, inotify 5.

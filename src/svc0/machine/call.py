@@ -181,9 +181,14 @@ class Caller:
         flags = int(self.uc.reg_read(NZCV)) & ~(1 << 29)
         self.uc.reg_write(NZCV, flags | value << 29)
 
-    def read(self, address: int, size: int) -> bytes:
-        """Bytes of memory; CallError if there is none, or if a kernel must not read it."""
+    def read(self, address: int, size: int, *, found_at: int | None = None) -> bytes:
+        """Bytes of memory; CallError if there is none, or if a kernel must not read it.
+
+        A kernel that was led there by an address in memory says where it found that.
+        """
         if self.sanitizer and self._in_kernel:
+            if found_at is not None:
+                self.sanitizer.follows(found_at)
             self.sanitizer.reads(address, size)
         try:
             return bytes(self.uc.mem_read(address, size))

@@ -36,6 +36,16 @@ class Dialect(Protocol):
         ...
 
     @property
+    def message_flags(self) -> int:
+        """Where they lie in it."""
+        ...
+
+    @property
+    def fewest_vectors(self) -> int:
+        """A message of fewer is too short to be one."""
+        ...
+
+    @property
     def infinity(self) -> int:
         """The limit that is none."""
         ...
@@ -66,6 +76,8 @@ def vector(
     if count > MOST_VECTORS:
         raise failure(errno.EINVAL)
     found: list[memoryview] = []
-    for base, size in IOVEC.iter_unpack(memory.read(start, count * IOVEC.size)):
+    content = memory.read(start, count * IOVEC.size)
+    for number, (base, size) in enumerate(IOVEC.iter_unpack(content)):
+        memory.follow(start + number * IOVEC.size)
         found += dialect.views(memory, base, size, needed)
     return found

@@ -90,6 +90,7 @@ class Guard(Protocol):
     def reads(self, address: int, size: int) -> None: ...
     def writes(self, address: int, content: bytes) -> None: ...
     def lends(self, address: int, size: int) -> None: ...
+    def follows(self, place: int) -> None: ...
 
 
 class Memory:
@@ -211,6 +212,11 @@ class Memory:
             found.append(region.view(start, stop))
             start = stop
         return found
+
+    def follow(self, place: int) -> None:
+        """What is asked for next, the guest has led to by the address that lies at this place."""
+        if self.guard:
+            self.guard.follows(place)
 
     def read(self, start: int, size: int) -> bytes:
         return b"".join(self.views(start, size))

@@ -39,6 +39,8 @@ class DarwinDialect:
     here = darwin.AT_FDCWD
     remove_directory = darwin.AT_REMOVEDIR
     message_header = darwin.MSGHDR
+    message_flags = 44
+    fewest_vectors = 1
     infinity = darwin.INFINITY
 
     def __init__(self) -> None:

@@ -29,6 +29,8 @@ class LinuxDialect:
     here = linux.AT_FDCWD
     remove_directory = linux.AT_REMOVEDIR
     message_header = linux.MSGHDR
+    message_flags = 48
+    fewest_vectors = 0
     infinity = linux.INFINITY
 
     def views(self, memory: Memory, start: int, size: int, needed: int) -> list[memoryview]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from ..dialect import vector
+from ..dialect import MOST_VECTORS, vector
 from ..memory import READ, WRITE
 from ..process import Process
 from ..world import Address, failure
@@ -96,11 +96,26 @@ def recvfrom(
     return count
 
 
+# Of a msghdr: the four bytes behind the size of the address are nothing.
+ADDRESS_END, VECTORS = 12, 16
+
+
+def read_header(process: Process, header: int) -> tuple[int, ...]:
+    """name, its size, vectors, their count, control, its size, flags (always 0: nobody reads
+    them)"""
+    dialect, memory = process.dialect, process.memory
+    packed = memory.read(header, ADDRESS_END).ljust(VECTORS, b"\0")
+    packed += memory.read(header + VECTORS, dialect.message_flags - VECTORS)
+    fields = dialect.message_header.unpack(packed.ljust(dialect.message_header.size, b"\0"))
+    if not dialect.fewest_vectors <= fields[3] <= MOST_VECTORS:
+        raise failure(errno.EMSGSIZE)
+    return fields
+
+
 @call("sendmsg")
 def sendmsg(process: Process, file: OpenSocket, header: Pointer, flags: Unsigned) -> int:
     dialect, memory = process.dialect, process.memory
-    packed = memory.read(header, dialect.message_header.size)
-    name, name_size, start, count, _, control_size, _ = dialect.message_header.unpack(packed)
+    name, name_size, start, count, _, control_size, _ = read_header(process, header)
     if control_size:
         process.complain("sendmsg with control data is not emulated: answered EOPNOTSUPP")
         raise failure(errno.EOPNOTSUPP)
@@ -112,8 +127,7 @@ def sendmsg(process: Process, file: OpenSocket, header: Pointer, flags: Unsigned
 @call("recvmsg")
 def recvmsg(process: Process, file: OpenSocket, header: Pointer, flags: Unsigned) -> int:
     dialect, memory = process.dialect, process.memory
-    packed = memory.read(header, dialect.message_header.size)
-    name, name_size, start, count, control, _, _ = dialect.message_header.unpack(packed)
+    name, name_size, start, count, control, _, _ = read_header(process, header)
     into = vector(dialect, memory, start, count, WRITE)
     received, happened, address = file.receive(into, dialect.host_message_flags(flags))
     content = b"" if address is None or not name else dialect.address(address, file.family)

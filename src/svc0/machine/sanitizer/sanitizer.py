@@ -73,6 +73,7 @@ class Sanitizer:
         self.reset()
         stops = [address + bias for address in self._plan.stops]
         self._lent: list[tuple[int, int]] = []
+        self._way: Extent | None = None
         self._hooks = Hooks(engine, self._enter, self._touch, self._arrive, stops)
 
     # --- what there is ------------------------------------------------------------------
@@ -442,6 +443,10 @@ class Sanitizer:
             self._reach("writes", address, size)
             self._lent.append((address, size))
 
+    def follows(self, place: int) -> None:
+        """What a kernel touches next, it was led to by the address that lies there."""
+        self._way = self.shadow.words.get(place)
+
     def mapped(self, start: int, size: int) -> None:
         """There are new pages of zeros."""
         by = f"{self.calling.routine} mapped ({self.calling.line})" if self.calling else ""
@@ -464,8 +469,8 @@ class Sanitizer:
             self.objects.add(found)
 
     def _reach(self, verb: str, address: int, size: int) -> None:
-        """All of it must lie in what the argument may reach that leads there."""
-        extent = self._argument(address) or self.at(address)
+        """All of it must lie in what the argument, or the word in memory, may reach."""
+        extent, self._way = self._way or self._argument(address) or self.at(address), None
         if extent is None:
             raise self._accusation(verb, size, f"at {address:#x}, where there is nothing")
         if extent.whole.ended:
@@ -490,6 +495,7 @@ class Sanitizer:
         step, result = self._step, self._engine.register(0)
         if isinstance(step, Call):
             self._take_back(result)
+            self._way = None
             i = step.spot.instruction
             for register in numbers(i.writes | i.clobbers):
                 self._extents[register] = None
