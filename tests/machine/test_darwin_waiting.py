@@ -1027,7 +1027,8 @@ def test_kevent64() -> None:
     ("change", "words"),
     [
         (f"change #3, {READ}, 1", "a kqueue in a kqueue"),
-        ("change #1, -4, 1", "kevent filter -4 is not emulated"),
+        ("change #1, -3, 1", "kevent filter -3 is not emulated"),
+        ("change #1, -4, 1, 0x100", "EVFILT_VNODE with 0x100 is not emulated"),
         (f"change #1, {PROC}, 1, 0x40000000", "EVFILT_PROC with 0x40000000 is not emulated"),
     ],
 )

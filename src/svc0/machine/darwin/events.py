@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import stat
 import struct
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +17,19 @@ from ..world import READABLE, WRITABLE, File, failure
 from .buffers import host_signal, read_time, read_timeval
 from .dialect import queues_of
 from .failures import guest_error
-from .filters import Event, Filter, ProcessEnd, Readable, Signal, Timer, User, Writable
+from .filters import (
+    NOTES,
+    Event,
+    Filter,
+    ProcessEnd,
+    Readable,
+    Signal,
+    Timer,
+    User,
+    Vnode,
+    Writable,
+    kind_of,
+)
 from .kqueue import Kqueue
 from .table import call
 
@@ -25,6 +39,7 @@ MOST_SELECTED = 1024
 # The states of poll that have one number everywhere; POLLNVAL has it too.
 STATES, NOT_OPEN = 0x1F, 0x20
 EXCEPTIONAL = 2
+NEITHER = int(getattr(os, "O_PATH", 0))
 
 
 @call("kqueue")
@@ -95,7 +110,7 @@ def exchange(
     told: list[Event] = []
     for event in read_events(memory, layout, *changes):
         try:
-            queue.change(event, lambda event: make_filter(process, event))
+            queue.change(event, lambda event: make_filter(process, queue, event))
         except OSError as error:
             if len(told) == room:
                 raise
@@ -131,7 +146,9 @@ def pack_event(layout: struct.Struct, event: Event) -> bytes:
 # What a new knote waits for
 
 
-def make_filter(process: Process, event: Event) -> Filter:
+def make_filter(process: Process, queue: Kqueue, event: Event) -> Filter:
+    if event.filter == darwin.EVFILT_VNODE:
+        return Vnode(queue.changes(), file_to_watch(process, event), event)
     if event.filter not in FILTERS:
         process.complain(f"kevent filter {event.filter} is not emulated: answered EINVAL")
         raise failure(errno.EINVAL)
@@ -142,6 +159,18 @@ def file_of(process: Process, event: Event) -> File:
     file = process.descriptors[event.ident].file
     if isinstance(file, Kqueue) or event.fflags & darwin.NOTE_LOWAT:
         process.complain("a kqueue in a kqueue, and NOTE_LOWAT, are not emulated: answered EINVAL")
+        raise failure(errno.EINVAL)
+    return file
+
+
+def file_to_watch(process: Process, event: Event) -> File:
+    """What is no file has none of these events.  Of one that is open for neither reading nor
+    writing the kernel may tell; nobody should count on it."""
+    file = process.descriptors[event.ident].file
+    if event.fflags & ~sum(NOTES.values()) or file.flags() & NEITHER:
+        process.complain(f"EVFILT_VNODE with {event.fflags:#x} is not emulated: answered EINVAL")
+        raise failure(errno.EINVAL)
+    if stat.S_IFMT(kind_of(file)) not in (stat.S_IFREG, stat.S_IFDIR):
         raise failure(errno.EINVAL)
     return file
 

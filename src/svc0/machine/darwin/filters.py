@@ -9,11 +9,19 @@ from dataclasses import dataclass
 
 from .. import _darwin as darwin
 from ..world import (
+    ALTERED,
+    DELETED,
+    EXTENDED,
     FAILED,
     HUNG_UP,
+    LINKED,
     PEER_SHUT,
     READABLE,
+    RENAMED,
+    REVOKED,
     WRITABLE,
+    WRITTEN,
+    Changes,
     Counter,
     End,
     File,
@@ -38,6 +46,17 @@ IGNORED_NOTES = (
     | darwin.NOTE_BACKGROUND
     | darwin.NOTE_MACH_CONTINUOUS_TIME
 )
+
+
+NOTES = {
+    DELETED: darwin.NOTE_DELETE,
+    WRITTEN: darwin.NOTE_WRITE,
+    EXTENDED: darwin.NOTE_EXTEND,
+    ALTERED: darwin.NOTE_ATTRIB,
+    LINKED: darwin.NOTE_LINK,
+    RENAMED: darwin.NOTE_RENAME,
+    REVOKED: darwin.NOTE_REVOKE,
+}
 
 
 @dataclass(frozen=True)
@@ -225,6 +244,37 @@ class User(Filter):
             return None
         self._triggered = not self._clears
         return Told(self._data, self._fflags)
+
+
+class Vnode(Filter):
+    """EVFILT_VNODE: what became of a file or of the names in a directory (xnu vfs_vnops.c,
+    `filt_vnode_common`): all of what happened at once, if any of it was asked for."""
+
+    def __init__(self, changes: Changes, file: File, event: Event) -> None:
+        self._changes, self._wanted = changes, event.fflags
+        self._clears = bool(event.flags & darwin.EV_CLEAR)
+        self._happened = 0
+        self.watch = changes.watch(file)
+
+    def touch(self, event: Event) -> None:
+        """What is waited for changes with every change."""
+        self._wanted = event.fflags
+
+    def happened(self, changes: int) -> None:
+        hint = sum(note for change, note in NOTES.items() if changes & change)
+        if hint & self._wanted:
+            self._happened |= hint
+
+    def tell(self, states: int) -> Told | None:
+        told, over = self._happened, darwin.EV_EOF | darwin.EV_ONESHOT
+        if self._clears:
+            self._happened = 0
+        return Told(0, told, over if told & darwin.NOTE_REVOKE else 0) if told else None
+
+    def forget(self) -> None:
+        """Only who drops it says so: with a queue that is closed, all of it ends at once, and one
+        that a fork has left in two processes still watches for the other."""
+        self._changes.forget(self.watch)
 
 
 def kind_of(file: File) -> int:

@@ -18,11 +18,12 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from .. import _darwin as darwin
-from ..world import CHANGES, File, World, failure
-from .filters import Event, Filter, Told, Writable
+from ..world import CHANGES, READABLE, Changes, File, World, failure
+from .filters import Event, Filter, Told, Vnode, Writable
 
 KEPT = darwin.EV_ADD | darwin.EV_ONESHOT | darwin.EV_CLEAR | darwin.EV_DISPATCH
-BY_FILE = (darwin.EVFILT_READ, darwin.EVFILT_WRITE)
+BY_FILE = (darwin.EVFILT_READ, darwin.EVFILT_WRITE, darwin.EVFILT_VNODE)
+OF_CHANGES = 0
 
 
 @dataclass(eq=False)
@@ -53,7 +54,15 @@ class Kqueue(File):
         self._by_number: dict[int, Knote] = {}
         self._asked: dict[int, Knote] = {}
         self._numbers = count(1)
+        self._changes: Changes | None = None
         self.kind: int | None = None
+
+    def changes(self) -> Changes:
+        """What tells of everything that this queue watches; it wakes like a knote."""
+        if self._changes is None:
+            self._changes = self._world.changes()
+            self._events.add(self._changes, READABLE, OF_CHANGES)
+        return self._changes
 
     # Changes
 
@@ -113,6 +122,8 @@ class Kqueue(File):
         self._disable(knote)
         del self._knotes[knote.event.filter, knote.event.ident]
         del self._by_number[knote.number]
+        if isinstance(knote.filter, Vnode):
+            knote.filter.forget()
         release(knote)
 
     # Waiting
@@ -130,11 +141,21 @@ class Kqueue(File):
                 return found
 
     def _ask(self, most: int) -> list[Event]:
+        self._note_changes()
         found: list[Event] = []
         for knote in list(self._asked.values()):
             if len(found) < most and (told := knote.filter.tell(0)):
                 found.append(self._deliver(knote, told))
         return found
+
+    def _note_changes(self) -> None:
+        """Each knote keeps what it has to tell, also one that is disabled."""
+        if self._changes is None:
+            return
+        happened = dict(self._changes.take())
+        for knote in self._by_number.values():
+            if isinstance(knote.filter, Vnode):
+                knote.filter.happened(happened.get(knote.filter.watch, 0))
 
     def _tell(self, seen: list[tuple[int, int]]) -> list[Event]:
         found: list[Event] = []
@@ -171,6 +192,8 @@ class Kqueue(File):
         for knote in self._by_number.values():
             release(knote)
         self._events.close()
+        if self._changes is not None:
+            self._changes.close()
 
 
 def known(knote: Knote | None) -> Knote:

@@ -227,7 +227,8 @@ if sys.platform == "darwin":
             ]
 
         def close(self) -> None:
-            self._queue.close()
+            with contextlib.suppress(OSError):  # a process that was forked does not have it
+                self._queue.close()
 
         def _change(self, number: int, flags: int, notes: int) -> None:
             change = select.kevent(number, select.KQ_FILTER_VNODE, flags, notes)
