@@ -12,11 +12,12 @@ import pytest
 from rich.console import Console
 
 from svc0.a64 import Routine
-from svc0.lab.cost.cases import CASES, PAGE, Case, ask, make_site, named
+from svc0.lab.cost import stage
+from svc0.lab.cost.cases import BROWSER, CASES, PAGE, Case, ask, make_site, named
 from svc0.lab.cost.flame import svg
 from svc0.lab.cost.profile import Node, Profile, of_case
 from svc0.lab.cost.report import By, data, summary, table
-from svc0.lab.cost.stage import StageError
+from svc0.lab.cost.stage import WARM_UP, Round, Scene, StageError
 from svc0.server.conversation import advance
 from svc0.server.text import find_byte
 
@@ -95,6 +96,51 @@ def test_a_folder_of_ones_own(tmp_path: Path) -> None:
 def test_a_connection_that_is_closed_is_opened_again() -> None:
     profile = of_case(Case("", ask("/page.html", "Connection: close")), rounds=ROUNDS)
     assert profile.calls["accept4"] == ROUNDS
+
+
+@pytest.mark.parametrize(
+    ("name", "calls"),
+    [
+        ("head in two", {"recvfrom": 2, "epoll_pwait": 2}),
+        ("16 clients", {"recvfrom": 16, "epoll_pwait": 1}),
+        ("pipelined", {"recvfrom": 1, "epoll_pwait": 1}),
+        ("new connection", {"accept4": 1}),
+    ],
+)
+def test_scenes(name: str, calls: dict[str, int]) -> None:
+    """What the server is asked is what the scene says."""
+    found = of_case(CASES[name], rounds=ROUNDS).calls
+    assert {call: found[call] // ROUNDS for call in calls} == calls
+
+
+@pytest.mark.parametrize("name", ["cold file", "changed file", "replaced file"])
+def test_files_that_are_new(name: str, tmp_path: Path) -> None:
+    """Each round has a file that the server has not seen as it is."""
+    make_site(tmp_path)
+    seen: set[tuple[str, int, int]] = set()
+    case = CASES[name]
+
+    def scene(_: Case, it: Round) -> Scene:
+        yield from case.play(it)
+        asked = f"cold/{it.number:02}.html" if name == "cold file" else "changed.html"
+        found = (tmp_path / asked).stat()
+        seen.add((asked, found.st_ino, found.st_mtime_ns))
+
+    of_case(Case("", b"", scene=scene), tmp_path, ROUNDS)
+    assert len(seen) == WARM_UP + ROUNDS
+
+
+def test_a_browser_is_what_they_send() -> None:
+    """Twelve fields and seven hundred bytes, and all that is written of it is true."""
+    assert (BROWSER.count(b"\r\n"), len(BROWSER)) == (1 + 12 + 1, 700)
+    assert b"\r\nAccept-Encoding: gzip, deflate, br, zstd\r\n" in BROWSER
+    assert f"{len(BROWSER)} bytes" in CASES["browser"].meaning
+
+
+def test_without_whole_request_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage, "PATIENCE", 0.1)
+    with pytest.raises(StageError, match="is the request whole"):
+        of_case(Case("", b"GET / HTTP/1.1\r\n"), rounds=1)
 
 
 def test_names() -> None:

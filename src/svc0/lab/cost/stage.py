@@ -13,6 +13,7 @@ import os
 import re
 import select
 import socket
+import time
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
@@ -34,13 +35,16 @@ from svc0.machine.world import Address, Buffers, Events, File, Socket, Timer
 __all__ = [
     "CLOCK",
     "LOG",
+    "ROUNDS",
     "WARM_UP",
     "Client",
     "Count",
+    "Play",
     "Round",
     "Scene",
     "StageError",
     "Watcher",
+    "answered",
     "exchange",
     "measure",
 ]
@@ -48,8 +52,13 @@ __all__ = [
 NOW: Final = 1_700_000_000
 SECOND: Final = 1_000_000_000
 PATIENCE: Final = 10
+"""Seconds after which what should come will never come."""
+
 QUIET: Final = 0.02
 """Seconds without a byte after which an answer of unknown length is whole."""
+
+MOMENT: Final = 0.002
+"""Seconds between two looks at what is slow."""
 
 CLOCK: Final = "clock_gettime"
 LOG: Final = "write"
@@ -100,6 +109,7 @@ class Client:
 
     def __init__(self, port: int, known: dict[bytes, Known]) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.drained = b""
         self.ended = False
         self._known = known
@@ -112,7 +122,7 @@ class Client:
         self.socket.sendall(data)
 
     def has_answer(self) -> bool:
-        return bool(self.drained or select.select([self.socket], [], [], QUIET)[0])
+        return bool(self.drained or select.select([self.socket], [], [], MOMENT)[0])
 
     def take(self, kind: bytes) -> bytes:
         """An answer, or several: as long as it was the first time for something of this kind."""
@@ -183,8 +193,9 @@ class Round:
     clients: Clients
 
 
-Scene: TypeAlias = Generator[None, None, None]
-"""What clients do: it goes on whenever the server waits, and yields to let it work."""
+Scene: TypeAlias = Generator[int, None, None]
+"""What clients do.  It goes on when the server waits, and yields to let it work: for how many files
+the server must find something to do when it goes on; 0 if there may be nothing."""
 
 Play: TypeAlias = Callable[[Round], Scene]
 """What is done in a round."""
@@ -193,10 +204,15 @@ Play: TypeAlias = Callable[[Round], Scene]
 def exchange(client: Client, request: bytes, status: int = 0, kind: bytes = b"") -> Scene:
     """Ask, and take the answer, which has this status; several requests in one are pipelined."""
     client.send(request)
-    yield
+    yield 1
+    yield from answered(client, kind or request, status)
+
+
+def answered(client: Client, kind: bytes, status: int = 0) -> Scene:
+    """Take the answer to what was asked."""
     while not client.has_answer():
-        yield
-    answer = client.take(kind or request)
+        yield 0
+    answer = client.take(kind)
     if not answer:
         raise StageError("the server closed the connection without an answer")
     if status and not answer.startswith(b"HTTP/1.1 %d " % status):
@@ -242,14 +258,19 @@ class Never(HostTimer):
 class Turns(HostEvents):
     """Before the server waits, it is the clients' turn."""
 
-    turn: Callable[[], None]
+    turn: Callable[[], int]
 
     def wait(self, most: int, timeout: int | None) -> list[tuple[int, int]]:
-        self.turn()
-        found = super().wait(most, PATIENCE * SECOND)
-        if not found:
-            raise StageError("the server waits, and the client too: is the request whole?")
-        return found
+        end = time.monotonic() + PATIENCE
+        wanted = self.turn()
+        while True:
+            found = super().wait(most, int(MOMENT * SECOND))
+            if found and len(found) >= wanted:
+                return found
+            if time.monotonic() > end:
+                raise StageError("the server waits, and the client too: is the request whole?")
+            if not wanted:
+                wanted = self.turn()
 
 
 class Accepted(HostSocket):
@@ -301,7 +322,7 @@ def behind(data: list[memoryview], size: int) -> list[memoryview]:
 class Stage(HostWorld):
     """This computer's sockets and files, without its time and its other processes."""
 
-    def __init__(self, turn: Callable[[], None], drain: Callable[[], None]) -> None:
+    def __init__(self, turn: Callable[[], int], drain: Callable[[], None]) -> None:
         super().__init__()
         self.out, self.errors = Sink(), Sink()
         self._turn, self._drain = turn, drain
@@ -382,13 +403,13 @@ def measure(
 
     script = scene()
 
-    def turn() -> None:
+    def turn() -> int:
         if not clients.port:
             found = re.search(rb":(\d+)/\n", stage.errors.content)
             assert found, stage.errors.content
             clients.port = int(found[1])
         try:
-            next(script)
+            return next(script)
         except StopIteration:
             raise Finished from None
 
