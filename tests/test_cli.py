@@ -18,6 +18,7 @@ import pytest
 
 from svc0 import __version__
 from svc0.config import OPTIONS
+from svc0.lab.cost.cases import CASES, named
 from tests.tools import need_tool, without_privileges
 
 SECONDS = 60
@@ -361,7 +362,10 @@ def test_cost() -> None:
 
 @COUNTED
 def test_cost_by_routine_and_by_line() -> None:
-    _, out, _ = run("cost", "not-found", "--by", "routine", "--top", "3", "--rounds", "1")
+    words = ["cost", "not-found", "--rounds", "1"]
+    _, out, _ = run(*words, "--by", "line", "--top", "0")
+    assert "…" not in out  # a pipe has room
+    _, out, _ = run(*words, "--by", "routine", "--top", "3")
     assert len(re.findall(r"^ +[\d,]+ +\d+\.\d %", out, re.MULTILINE)) == 3
     status, out, errors = run("cost", "--by", "line", "--rounds", "1", more=COLOUR)
     assert (status, errors) == (0, "")
@@ -387,7 +391,9 @@ def test_cost_of_a_request_of_ones_own(tmp_path: Path, site: Path) -> None:
 def test_cost_names_the_kinds() -> None:
     status, out, errors = run("cost", "--list")
     assert (status, errors) == (0, "")
-    assert out.startswith("small-file ")
+    kinds = [line.split()[0] for line in out.splitlines() if line[0] != " "]
+    assert (len(kinds), kinds[0]) == (len(CASES), "small-file")
+    assert [named(kind) for kind in kinds] == list(CASES)
 
 
 @COUNTED

@@ -36,6 +36,7 @@ from svc0.machine import Fault, Machine, MachineError, choose
 FAILURE = 1
 USAGE = 2
 LOCAL = "127.0.0.1"
+WIDEST = 1000
 COLOURS = {Verdict.OK: "green", Verdict.NO: "dim", Verdict.PROBLEM: "bold red"}
 
 
@@ -324,7 +325,7 @@ def doctor_(
 
 def hyphened(name: str) -> str:
     """The name of a case as one word."""
-    return name.replace(" ", "-")
+    return name.replace(",", "").replace(" ", "-")
 
 
 def completed(begin: str) -> list[tuple[str, str]]:
@@ -431,8 +432,8 @@ def print_table(shown: Table) -> None:
     if results.is_terminal:
         results.print(shown)
     else:
-        options = results.options.update(max_width=sys.maxsize)
-        results.print(shown, width=results.measure(shown, options=options).maximum)
+        options = results.options.update(max_width=WIDEST)
+        Console(width=results.measure(shown, options=options).maximum).print(shown)
 
 
 def wired(file: Path) -> bytes:
@@ -456,6 +457,8 @@ def profiled(case: Case, root: Path | None, rounds: int) -> Profile:
         return of_case(case, root, rounds)
     except (StageError, Fault) as error:
         fail(str(error))
+    except OSError as error:
+        fail(f"the connection to the server broke: {str(error.strerror or error).lower()}")
 
 
 def draw(file: Path, profile: Profile, title: str) -> None:

@@ -199,3 +199,12 @@ def test_flame(profile: Profile) -> None:
     titles = [bar.findtext(f"{name}title") or "" for bar in bars]
     assert any(re.match(r"advance \(conversation.py\)\n[\d,]+ instructions, ", it) for it in titles)
     assert not re.search(r"(href|src|url\()", text)
+
+
+def test_the_chart_in_the_documents() -> None:
+    """It is one of those, and of the kind that the page says; its numbers may be older."""
+    chart = Path(__file__).parents[2] / "docs" / "costs.svg"
+    root = ElementTree.fromstring(chart.read_text())
+    heading = root.findtext("{http://www.w3.org/2000/svg}text") or ""
+    assert heading.startswith(f"{CASES['browser'].meaning}: ")
+    assert "svc0 cost browser --flame docs/costs.svg" in chart.with_suffix(".md").read_text()

@@ -151,7 +151,7 @@ def put(file: Path, number: int = 0, content: bytes = PAGE) -> None:
 
 SMALL: Final = Case("GET of 1,000 bytes, the connection is kept", ask("/page.html"))
 USUAL: Final = Case(
-    f"the same, asked by a browser: {len(BROWSER_FIELDS)} fields, {BROWSER_SIZE} bytes", BROWSER
+    f"GET of 1,000 bytes by a browser: {len(BROWSER_FIELDS)} fields, {BROWSER_SIZE} bytes", BROWSER
 )
 
 
@@ -169,16 +169,16 @@ CASES: Final = {
     # who asks
     "browser": USUAL,
     "browser, other order": Case(
-        "the same fields the other way round",
+        "GET by a browser, its fields the other way round",
         browse("/page.html", order=BROWSER_FIELDS[::-1]),
     ),
     "browser again": Case(
-        "a browser that has the file: If-Modified-Since and its ETag: 304",
+        "GET by a browser that has the file, with its date and its ETag: 304",
         browse("/page.html", f"If-Modified-Since: {DATE}", f"If-None-Match: {TAG}"),
         304,
     ),
     "browser, newer file": Case(
-        "a browser that has another version of the file: 200",
+        "GET by a browser that has another version of the file: 200",
         browse("/page.html", f"If-Modified-Since: {EARLIER}", 'If-None-Match: "1-3e8"'),
     ),
     # which path
@@ -232,12 +232,18 @@ CASES: Final = {
     # errors and other answers
     "not found": Case("GET of what is not there: 404", ask("/nothing.html"), 404),
     "not found, JSON": Case(
-        "the same by who prefers JSON", ask("/nothing.html", "Accept: application/json"), 404
+        "GET of what is not there by who prefers JSON: 404",
+        ask("/nothing.html", "Accept: application/json"),
+        404,
     ),
-    "not found, browser": Case("the same by a browser", browse("/nothing.html"), 404),
+    "not found, browser": Case(
+        "GET of what is not there by a browser: 404", browse("/nothing.html"), 404
+    ),
     "redirect": Case("GET of a directory without its slash: 301", ask("/below"), 301),
     "bad request": Case(
-        "a field without a colon: 400, and the connection ends", ask("/page.html", "nonsense"), 400
+        "GET, a field without a colon: 400, and the connection ends",
+        ask("/page.html", "nonsense"),
+        400,
     ),
     # connections
     "new connection": Case("connect, GET, close", ask("/page.html", "Connection: close")),

@@ -24,6 +24,7 @@ from svc0 import build
 from svc0.a64 import Routine
 from svc0.image.layout import Program
 from svc0.image.sources import source_path
+from svc0.image.symbols import Symbols
 from svc0.machine.process import Process
 
 from .cases import MOST_REQUESTS, Case, make_site
@@ -125,6 +126,7 @@ class Profile:
 
     def attach(self, process: Process) -> None:
         bias = process.bias
+        process.symbols = Symbols(self.program)  # a fault is told by the line, too
         process.observers.append(self._asked)
 
         def entered(_processor: object, address: int, size: int, _data: object) -> None:
