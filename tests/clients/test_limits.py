@@ -6,6 +6,7 @@ server is: what is checked is what comes, and in which order.
 
 from __future__ import annotations
 
+import platform
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -92,6 +93,24 @@ def test_who_asks_nothing_more_is_left_without_a_word(hasty: Server, requests: b
         answers, left = split(client.rest(), [False] * bool(requests))
         assert [answer.status for answer in answers] == [200] * bool(requests)
         assert not left
+
+
+@pytest.mark.skipif(platform.system() != "Linux", reason="it is the host's kernel that waits")
+@pytest.mark.parametrize("machine", MACHINES)
+def test_who_says_nothing_is_noticed_late_or_when_it_does(machine: str, site: Path) -> None:
+    """Late on Linux alone; and then its time runs as that of any other."""
+    with start(site, machine, ALONE, {"idle_seconds": 1}) as server:
+        [worker] = workers(server)
+        with Client(server) as client:
+            assert client.ask().status == 200
+            before = connections(worker) - 1
+        eventually(lambda: connections(worker) == before, "nobody is connected")
+        with Client(server) as silent, Client(server) as client:
+            time.sleep(0.3)
+            assert connections(worker) == before + (2 if machine == "macos" else 0)
+            assert client.ask().status == 200
+            eventually(lambda: connections(worker) >= before + 1, "it was noticed")
+            assert not silent.rest()
 
 
 def test_who_takes_nothing_is_cut_off(hasty: Server) -> None:

@@ -29,6 +29,7 @@ from svc0.kernel.constants import (
     SOCK_NONBLOCK,
     SOCK_STREAM,
     SOL_SOCKET,
+    TCP_DEFER_ACCEPT,
     TCP_NODELAY,
     TCP_NOTSENT_LOWAT,
 )
@@ -48,6 +49,12 @@ a slow client would seem to take nothing.
 """
 
 assert len(ONE) == len(UNSENT)
+
+WITHOUT_A_WORD = ONE
+"""So many seconds the kernel keeps a client to itself that has connected and sent nothing.
+
+Most send their request right behind, and are taken together with it: one wake-up, not two.
+"""
 
 
 class Listening(Struct):
@@ -218,6 +225,9 @@ def bind_socket(shared: w0) -> x0:
     What its clients' sockets inherit from it: small answers leave at once (TCP_NODELAY), and of
     large ones little waits in the kernel (TCP_NOTSENT_LOWAT; Darwin's option of that name only lets
     us hear later that there is room, and a slow client would seem to take nothing).
+
+    On Linux a client is told of when there is something to read (TCP_DEFER_ACCEPT), or after
+    WITHOUT_A_WORD.  A kernel that has not these two options of Linux's is as good.
     """
     socket, share, result = x19, x20, x21
     unshared, failed = label(), label()
@@ -231,6 +241,7 @@ def bind_socket(shared: w0) -> x0:
         mov(socket, x0)
         if platform() == "linux":
             set_option(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT)
+            set_option(socket, IPPROTO_TCP, TCP_DEFER_ACCEPT, WITHOUT_A_WORD)
         set_option(socket, SOL_SOCKET, SO_REUSEADDR, ONE)
         tbnz(x0, 63, failed)
         set_option(socket, IPPROTO_TCP, TCP_NODELAY, ONE)
