@@ -225,6 +225,31 @@ def test_every_worker_gets_clients(machine: str, site: Path) -> None:
         assert min(more.values()) > 0, more
 
 
+PINNING = [machine for machine in MACHINES if machine in ("qemu", "native")]
+"""Where a worker's process is the host's own to place; the emulator only says that it did."""
+
+
+@pytest.mark.parametrize("machine", PINNING)
+def test_each_worker_has_a_cpu_and_so_has_who_replaces_it(machine: str, site: Path) -> None:
+    cpus = sorted(os.sched_getaffinity(0))[:2]
+    if len(cpus) < 2:
+        pytest.skip("there is one CPU for all")
+    with start(site, machine, ("-w", "2")) as server:
+        first, second = workers(server, 2)
+
+        def places() -> list[set[int]]:
+            return [os.sched_getaffinity(worker) for worker in children(server.process.pid)]
+
+        eventually(lambda: sorted(map(sorted, places())) == [[cpu] for cpu in cpus], "each has one")
+        assert os.sched_getaffinity(server.process.pid) == os.sched_getaffinity(0)
+        [lost] = os.sched_getaffinity(first)
+        os.kill(first, signal.SIGKILL)
+        eventually(
+            lambda: len(children(server.process.pid)) == 2 and {lost} in places(), "it has the same"
+        )
+        assert os.sched_getaffinity(second) == {*cpus} - {lost}
+
+
 # --- clients come and go -----------------------------------------------------------------
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -79,6 +81,7 @@ class Cpus(Process):
     def __init__(self, cpus: set[int], size: int = CPUS_MAX // 8, error: int = 0) -> None:
         super().__init__()
         self.cpus, self.size, self.error = cpus, size, error
+        self.chosen: list[int] | None = None
 
     def sched_getaffinity(self, machine: Caller, process: int, size: int, mask: int) -> int:
         assert process == 0
@@ -89,6 +92,12 @@ class Cpus(Process):
         bits = sum(1 << cpu for cpu in self.cpus)
         machine.write(mask, bits.to_bytes(self.size, "little"))
         return self.size
+
+    def sched_setaffinity(self, machine: Caller, process: int, size: int, mask: int) -> int:
+        assert process == 0
+        bits = int.from_bytes(machine.read(mask, size), "little")
+        self.chosen = [cpu for cpu in range(8 * size) if bits >> cpu & 1]
+        return random.choice([0, -Errno.EPERM])
 
     def sysctl(
         self, machine: Caller, name: int, parts: int, old: int, old_size: int, *new: int
@@ -119,6 +128,50 @@ def test_count_cpus(cpus: set[int], more: int, error: int) -> None:
 def test_a_kernel_with_more_cpus_than_are_counted() -> None:
     with caller(under_test.count_cpus) as machine:
         assert machine.call(kernel=Cpus({0, 1}, CPUS_MAX // 8 + 8)) == 0
+
+
+@given(
+    cpus=st.sets(st.integers(0, 200) | st.integers(0, CPUS_MAX - 1), min_size=1, max_size=100),
+    workers=st.integers(1, 100),
+    data=st.data(),
+)
+@example(cpus={63, 64}, workers=2, data=None)
+@example(cpus={5, 6, 7}, workers=4, data=None)
+@example(cpus={0, 1}, workers=1, data=None)
+def test_choose_cpu(cpus: set[int], workers: int, data: st.DataObject | None) -> None:
+    number = data.draw(st.integers(0, workers - 1)) if data else workers - 1
+    kernel = Cpus(cpus, (max(cpus) // 64 + 1) * 8)
+    with caller(under_test.choose_cpu) as machine:
+        machine.call(number, workers, kernel=kernel)
+    if platform() == "macos":
+        assert kernel.names == []
+    elif 1 < workers <= len(cpus):
+        assert kernel.chosen == [sorted(cpus)[number]]
+    else:
+        assert kernel.chosen is None
+
+
+class Fewer(Cpus):
+    """When it is asked again it has fewer CPUs, or says nothing."""
+
+    def __init__(self, cpus: set[int], then: set[int], error: int) -> None:
+        super().__init__(cpus, 16)
+        self.then = then, error
+
+    def sched_getaffinity(self, machine: Caller, process: int, size: int, mask: int) -> int:
+        result = super().sched_getaffinity(machine, process, size, mask)
+        self.cpus, self.error = self.then
+        return result
+
+
+@pytest.mark.platform("linux")
+@pytest.mark.parametrize(("cpus", "error"), [({0}, 0), (set[int](), Errno.EPERM)])
+def test_cpus_that_go_away(cpus: set[int], error: int) -> None:
+    kernel = Fewer({3, 65}, cpus, error)
+    with caller(under_test.choose_cpu) as machine:
+        machine.call(1, 2, kernel=kernel)
+    assert kernel.names == ["sched_getaffinity"] * 2
+    assert kernel.chosen is None
 
 
 # --- children -----------------------------------------------------------------------

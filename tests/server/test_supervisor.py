@@ -271,6 +271,14 @@ def test_there_is_always_a_worker_for_each_listener(what: list[str], count: int)
 # --- in the child --------------------------------------------------------------------
 
 
+CPUS = [*range(3, 50), *range(80, 100)]
+
+
+def bits(cpus: list[int]) -> bytes:
+    """A set of CPUs, as Linux has it."""
+    return sum(1 << cpu for cpu in cpus).to_bytes(16, "little")
+
+
 class Child(Process):
     """What a new worker sees until it serves."""
 
@@ -278,6 +286,17 @@ class Child(Process):
         super().__init__()
         self.parent = parent
         self.closed: list[int] = []
+        self.chosen: list[int] = []
+        """The CPUs that it runs on, as far as it has said so; it may run on CPUS."""
+
+    def sched_getaffinity(self, machine: Caller, process: int, size: int, mask: int) -> int:
+        machine.write(mask, bits(CPUS))
+        return len(bits(CPUS))
+
+    def sched_setaffinity(self, machine: Caller, process: int, size: int, mask: int) -> int:
+        given = machine.read(mask, size)
+        self.chosen = [cpu for cpu in CPUS if bits([cpu])[: len(given)] == given]
+        return 0
 
     def clone(self, machine: Caller, *arguments: int) -> int:
         return 0
@@ -540,12 +559,20 @@ def test_heed(signal: int, count: int, stopping: bool, data: st.DataObject) -> N
     assert {n: system.alive[process] for n, process in alive.items()} == dict.fromkeys(alive, told)
 
 
-@given(number=st.integers(0, WORKERS_MAX - 1), supervisor=processes, orphan=st.booleans())
-def test_become_worker(number: int, supervisor: int, orphan: bool) -> None:
+@given(
+    number=st.integers(0, WORKERS_MAX - 1),
+    more=st.integers(0, WORKERS_MAX),
+    supervisor=processes,
+    orphan=st.booleans(),
+)
+def test_become_worker(number: int, more: int, supervisor: int, orphan: bool) -> None:
+    """On Linux it runs on a CPU of its own, if there is one for each worker."""
+    workers = min(number + 1 + more, WORKERS_MAX)
     child = Child(1 if orphan else supervisor)
     with caller(under_test.become_worker) as machine:
         family = Memory(machine, Family, machine.address(FAMILY))
         family[Family.root], family[Family.signals] = ROOT, SIGNALS
+        family[Family.listeners] = workers
         listening = Memory(machine, Listening, machine.address(LISTENING))
         listening[Listening.sockets] = words(list(range(20, 20 + WORKERS_MAX)))
         with pytest.raises(Ended) as ended:
@@ -561,3 +588,5 @@ def test_become_worker(number: int, supervisor: int, orphan: bool) -> None:
         assert child.closed == inherited()
         assert serves == (20 + number, ROOT)
         assert mourns == supervisor
+        apart = platform() == "linux" and 1 < workers <= len(CPUS)
+        assert child.chosen == ([CPUS[number]] if apart else [])

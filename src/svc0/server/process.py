@@ -121,6 +121,63 @@ def count_all() -> w0:
 count_cpus = chosen(linux=count_allowed, macos=count_all)
 
 
+@routine
+def choose_cpu(number: x0, workers: x1) -> None:
+    """Run on one CPU from now on: the n-th of so many workers on the n-th that we may use.
+
+    So what a worker has in its CPU's caches is still there when it goes on.  With one worker alone,
+    or fewer CPUs than workers, the kernel knows better; so it does if it refuses.  On macOS it is
+    not asked: Darwin has no call for that, and what Mach had instead, a hint about threads that
+    share a cache (THREAD_AFFINITY_POLICY), is not supported on Apple Silicon.
+    """
+    if platform() == "linux":
+        which, many = x19, x20
+        at, left, word, others = x9, x10, x11, x12
+        none, found = label(), label()
+
+        with frame(which, many, room=CPUS_MAX // 8) as leave:
+            mov(which, number)
+            mov(many, workers)
+            cmp(many, 2)
+            b.lo(leave)
+            bl(count_allowed)
+            cmp(many.w, w0)
+            b.hi(leave)
+            mov(w0, 0)
+            mov(x1, CPUS_MAX // 8)
+            mov(x2, sp)
+            calls.sched_getaffinity()
+            mov(at, sp)
+            subs(left, x0, 8)
+            b.lt(leave)  # -errno
+
+            again = here()
+            ldr(word, [at])
+            each = here()
+            cbz(word, none)
+            sub(others, word, 1)
+            and_(others, word, others)  # all but the lowest
+            cbz(which, found)
+            sub(which, which, 1)
+            mov(word, others)
+            b(each)
+
+            here(none)
+            str_(xzr, [at], 8)
+            subs(left, left, 8)
+            b.ge(again)
+            b(leave)  # there are fewer than a moment ago
+
+            here(found)
+            bic(word, word, others)
+            str_(word, [at], 8)
+            mov(x2, sp)
+            sub(x1, at, x2)  # what the kernel is not given, it takes for zeros
+            mov(w0, 0)
+            calls.sched_setaffinity()
+    ret()
+
+
 # --- children -----------------------------------------------------------------------
 
 

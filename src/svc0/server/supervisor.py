@@ -16,7 +16,7 @@ from svc0.kernel.constants import SIGCHLD, SIGHUP, SIGKILL, SIGTERM, WNOHANG
 
 from .listeners import LISTENING, Listening, stop_listening
 from .options import WORKERS_MAX
-from .process import ask_for_signal, fork, pause
+from .process import ask_for_signal, choose_cpu, fork, pause
 from .signals import leave_signals, next_signal, open_signals
 from .terminal import FAILURE, append_number, append_reason, end_line, say
 from .worker import run_worker
@@ -357,6 +357,9 @@ def become_worker(number: x0, supervisor: x1) -> Never:
     adr(family, FAMILY)
     ldr(w0, [family, Family.signals])
     bl(leave_signals)
+    mov(x0, which)
+    ldr(x1, [family, Family.listeners])
+    bl(choose_cpu)
     adr(x9, LISTENING)
     add(x9, x9, Listening.sockets)
     ldr(w0, [x9, which, lsl(2)])
