@@ -11,13 +11,14 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
+from svc0 import build
 from svc0.a64 import Routine
 from svc0.lab.cost import stage
 from svc0.lab.cost.cases import BROWSER, CASES, PAGE, Case, ask, make_site, named
 from svc0.lab.cost.flame import svg
 from svc0.lab.cost.profile import Node, Profile, of_case
 from svc0.lab.cost.report import By, data, summary, table
-from svc0.lab.cost.stage import WARM_UP, Round, Scene, StageError
+from svc0.lab.cost.stage import WARM_UP, Play, Round, Scene, StageError, measure
 from svc0.server.conversation import advance
 from svc0.server.text import find_byte
 
@@ -105,12 +106,33 @@ def test_a_connection_that_is_closed_is_opened_again() -> None:
         ("16 clients", {"recvfrom": 16, "epoll_pwait": 1}),
         ("pipelined", {"recvfrom": 1, "epoll_pwait": 1}),
         ("new connection", {"accept4": 1}),
+        ("idle second", {"recvfrom": 0, "epoll_pwait": 1}),
+        ("later", {"recvfrom": 1, "epoll_pwait": 2}),
     ],
 )
 def test_scenes(name: str, calls: dict[str, int]) -> None:
     """What the server is asked is what the scene says."""
     found = of_case(CASES[name], rounds=ROUNDS).calls
     assert {call: found[call] // ROUNDS for call in calls} == calls
+
+
+def test_warming_up_is_another_thing(tmp_path: Path) -> None:
+    """What is done before the rounds that count may be something else, as often as one likes."""
+    make_site(tmp_path)
+    done: list[tuple[str, int]] = []
+
+    def play(what: str) -> Play:
+        def scene(it: Round) -> Scene:
+            done.append((what, it.number))
+            yield from CASES["small file"].play(it)
+
+        return scene
+
+    count = measure(
+        build.executable(), tmp_path, play("counts"), 2, warm_up=3, before=play("does not")
+    )
+    assert done == [*(("does not", n) for n in range(3)), ("counts", 3), ("counts", 4)]
+    assert count.calls["recvfrom"] == 2
 
 
 @pytest.mark.parametrize("name", ["cold file", "changed file", "replaced file"])

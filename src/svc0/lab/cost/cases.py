@@ -141,6 +141,18 @@ def replaced(case: Case, it: Round) -> Scene:
     yield from kept(case, it)
 
 
+def second(_case: Case, it: Round) -> Scene:
+    """A second passes, and nobody asks for anything."""
+    it.clock.advance(1)
+    yield 1
+
+
+def later(case: Case, it: Round) -> Scene:
+    """A second after the last request."""
+    yield from second(case, it)
+    yield from kept(case, it)
+
+
 def put(file: Path, number: int = 0, content: bytes = PAGE) -> None:
     """A file that was last changed long ago, each time a little less long."""
     file.write_bytes(content)
@@ -267,6 +279,9 @@ CASES: Final = {
     "replaced file": Case(
         "GET of a file that was replaced since the last", ask("/changed.html"), 200, replaced
     ),
+    # time
+    "later": Case("a second passes, then GET of 1,000 bytes", ask("/page.html"), 200, later),
+    "idle second": Case("a second passes: no request at all", b"", 0, second),
     # the access log
     **{
         f"{name}, {'no' if log is LogName.NONE else log} log": logged(case, log)

@@ -60,12 +60,13 @@ def short(routine: Routine) -> str:
 def summary(profile: Profile) -> str:
     """One line: all of a round."""
     calls, rounds = profile.calls, profile.rounds
-    rare = {CLOCK: "reads of the clock", LOG: "writes of the log"}
+    rare = {CLOCK: "read of the clock", LOG: "write of the log"}
     often = sum(number for name, number in calls.items() if name not in rare)
     line = f"{each(profile.instructions, rounds)} instructions, {each(often, rounds)} system calls"
     for name, what in rare.items():
         if calls[name]:
-            line += f", {each(calls[name], rounds, 2)} {what}"
+            ending = "" if calls[name] == rounds else "s"
+            line += f", {each(calls[name], rounds, 2)} {what}{ending}"
     return line
 
 

@@ -1,8 +1,9 @@
 """The server in this very process, every instruction and system call of it counted.
 
-The emulator has no clock but ours, its timer never expires, there is one worker and it is not
-forked, and clients move only while the server waits for them.  So the same image answers the same
-requests by the same instructions, on every computer: what is counted here can be compared.
+The emulator has no clock but ours, which stands still unless a scene lets time pass, there is one
+worker and it is not forked, and clients move only while the server waits for them.  So the same
+image answers the same requests by the same instructions, on every computer: what is counted here
+can be compared.
 
 The kernel is one that knows openat2, as every Linux since 5.6 does.
 """
@@ -38,6 +39,7 @@ __all__ = [
     "ROUNDS",
     "WARM_UP",
     "Client",
+    "Clock",
     "Count",
     "Play",
     "Round",
@@ -184,6 +186,17 @@ class Clients:
             each.close()
 
 
+@dataclass
+class Clock:
+    """The time, in nanoseconds: the same by every clock, and it stands still."""
+
+    now: int = NOW * SECOND
+
+    def advance(self, seconds: int) -> None:
+        """Let time pass; what was to happen until then happens when the server waits."""
+        self.now += seconds * SECOND
+
+
 @dataclass(frozen=True)
 class Round:
     """What a round has at hand: how many were before it, the folder that is served, clients."""
@@ -191,6 +204,7 @@ class Round:
     number: int
     site: Path
     clients: Clients
+    clock: Clock
 
 
 Scene: TypeAlias = Generator[int, None, None]
@@ -248,11 +262,13 @@ class Sink(File):
         return len(self.content) - before
 
 
-class Never(HostTimer):
-    """A timer that does not expire."""
+class Still(HostTimer):
+    """A timer by our clock."""
 
-    def set(self, first: int, interval: int, *, absolute: bool) -> tuple[int, int]:
-        return 0, 0
+    clock: Clock
+
+    def _now(self) -> int:
+        return self.clock.now
 
 
 class Turns(HostEvents):
@@ -322,16 +338,16 @@ def behind(data: list[memoryview], size: int) -> list[memoryview]:
 class Stage(HostWorld):
     """This computer's sockets and files, without its time and its other processes."""
 
-    def __init__(self, turn: Callable[[], int], drain: Callable[[], None]) -> None:
+    def __init__(self, clock: Clock, turn: Callable[[], int], drain: Callable[[], None]) -> None:
         super().__init__()
-        self.out, self.errors = Sink(), Sink()
+        self.clock, self.out, self.errors = clock, Sink(), Sink()
         self._turn, self._drain = turn, drain
 
     def standard(self) -> Sequence[File]:
         return [Sink(), self.out, self.errors]
 
     def now(self, clock: int) -> int:
-        return NOW * SECOND
+        return self.clock.now
 
     def events(self) -> Events:
         events = Turns(self._waiting)
@@ -339,7 +355,9 @@ class Stage(HostWorld):
         return events
 
     def timer(self, clock: int, *, blocking: bool) -> Timer:
-        return Never(self._waiting, clock, blocking=blocking)
+        made = Still(self._waiting, clock, blocking=blocking)
+        made.clock = self.clock
+        return made
 
     def socket(self, family: int, kind: int, protocol: int, *, blocking: bool) -> Socket:
         made = Accepted(socket.socket(family, kind, protocol), blocking=blocking)
@@ -381,10 +399,11 @@ def measure(
     rounds: int = ROUNDS,
     *,
     warm_up: int = WARM_UP,
+    before: Play | None = None,
     watcher: Watcher | None = None,
 ) -> Count:
-    """What so many rounds cost, after some to warm up."""
-    clients, marks = Clients(), list[Count]()
+    """What so many rounds cost, after some to warm up, in which another thing may be done."""
+    clients, clock, marks = Clients(), Clock(), list[Count]()
     counted = Count()
 
     def mark() -> None:
@@ -396,7 +415,8 @@ def measure(
                 mark()
             if number >= warm_up and watcher:
                 watcher.begin()
-            yield from play(Round(number, site, clients))
+            now = before if before and number < warm_up else play
+            yield from now(Round(number, site, clients, clock))
         mark()
         if watcher:
             watcher.end()
@@ -416,7 +436,7 @@ def measure(
     def observe(call: str, _arguments: tuple[int, ...], _result: int) -> None:
         counted.calls[call] += 1
 
-    stage = Stage(turn, clients.drain)
+    stage = Stage(clock, turn, clients.drain)
     process = Process(read(image), NewLinux(), stage)
     process.observers.append(observe)
     process.cpu.count_instructions()
