@@ -1,163 +1,119 @@
-"""A report on the server: `python -m bench`, which is `make bench`.
-
-Exact costs come from the emulator and are the same everywhere.  Times are of this machine, under
-qemu where it is not an ARM64 one, and only say something beside each other.
-"""
+"""What the server costs, beside others: `python -m bench`, which is `make bench`."""
 
 from __future__ import annotations
 
-import argparse
-import os
-import platform
-import re
-import shutil
-import socket
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from statistics import median
-from typing import Final
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
-from rich.table import Table
 
-from bench import costs, floor
-from svc0 import build
-from svc0.server.text import parse_decimal
+from bench import report
+from bench.measuring import PARTS, Options, measure
+from bench.running import make_site
+from bench.servers import SERVERS
+from bench.tables import TABLES
+from svc0.cli import Application, fail
 
-PROCESSES: Final = 5
-WARM_CALLS: Final = 200
-SECONDS: Final = 3
-CONNECTIONS: Final = 16
-QEMU: Final = "qemu-aarch64"
-PROCESSOR: Final = "cortex-a72"
-"""One without pointer authentication, which takes qemu longer than all the rest of a request."""
-
-ASSEMBLE: Final = """
-import time
-start = time.perf_counter()
-from svc0 import build
-imported = time.perf_counter()
-build.executable(None)
-print(imported - start, time.perf_counter() - imported)
-"""
+QUICK_ROUNDS, QUICK_SECONDS = 1, 1
 
 
-def assembly_times() -> tuple[float, float]:
-    """Seconds to import all routines, and to assemble and lay them out, in fresh processes."""
-    pairs: list[tuple[float, float]] = []
-    for _ in range(PROCESSES):
-        said = subprocess.run(
-            [sys.executable, "-c", ASSEMBLE], capture_output=True, text=True, check=True
-        )
-        imported, assembled = map(float, said.stdout.split())
-        pairs.append((imported, assembled))
-    return median(pair[0] for pair in pairs), median(pair[1] for pair in pairs)
+def among(names: Iterable[str]) -> Callable[[list[str] | None], list[str] | None]:
+    """A check of what was asked for."""
+
+    def check(asked: list[str] | None) -> list[str] | None:
+        for name in asked or ():
+            if name not in names:
+                raise typer.BadParameter(f"{name} is none of {', '.join(names)}")
+        return asked
+
+    return check
 
 
-def call_time() -> float:
-    """Seconds for a call of a routine from Python, when it is assembled and its memory is there."""
-    parse_decimal(b"1024", 4)
-    start = time.perf_counter()
-    for _ in range(WARM_CALLS):
-        parse_decimal(b"1024", 4)
-    return (time.perf_counter() - start) / WARM_CALLS
+app = Application(
+    name="bench",
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
 
 
-def requests_per_second(port: int) -> float:
-    """What wrk gets of a small file over kept connections."""
-    said = subprocess.run(
-        ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", f"http://127.0.0.1:{port}/page.html"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    found = re.search(r"Requests/sec:\s+([\d.]+)", said)
-    assert found, said
-    assert "Non-2xx" not in said, said
-    return float(found[1])
+@app.command()
+def main(
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PART",
+            help=f"Measure this part; again for one more. {', '.join(PARTS)}.",
+            show_default="all",
+            callback=among(PARTS),
+        ),
+    ] = None,
+    server: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"Measure this server; again for one more. {', '.join(SERVERS)}.",
+            show_default="all",
+            callback=among(SERVERS),
+        ),
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="How often the load is run.")] = 3,
+    seconds: Annotated[float, typer.Option(min=1, help="How long each time.")] = 3,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Short runs and curves, to see that all works.")
+    ] = False,
+    native: Annotated[
+        bool, typer.Option("--native", help="Load on this ARM64 Linux itself, without an emulator.")
+    ] = False,
+    write_docs: Annotated[
+        bool,
+        typer.Option("--write-docs", help="Measure nothing: make docs/performance.md of the last."),
+    ] = False,
+) -> None:
+    """Measure the server beside others, and write build/bench/result.json, tables and charts.
+
+    Parts that are measured replace those of the last result; the others stay. Instructions and
+    system calls are exact. Times are of this machine, and only say something beside each other.
+    """
+    if write_docs:
+        write_page()
+        return
+    console, messages = Console(), Console(stderr=True, highlight=False)
+    if quick:
+        rounds, seconds = QUICK_ROUNDS, QUICK_SECONDS
+    with tempfile.TemporaryDirectory(prefix="svc0-site-") as scratch:
+        site = make_site(Path(scratch) / "site")
+        names = tuple(server or SERVERS)
+        with messages.status("") as status:
+
+            def tell(what: str) -> None:
+                status.update(what)
+                if not messages.is_terminal:
+                    messages.print(what, markup=False, soft_wrap=True)
+
+            options = Options(tell, site, rounds, seconds, quick, native, names)
+            for part in only or PARTS:
+                status.update(f"{part} …")
+                found = measure([part], options)
+                report.write(report.read() | found)
+                show(console, found)
 
 
-@contextmanager
-def server(words: Sequence[str]) -> Generator[int, None, None]:
-    """Ours, run by a command: its port."""
-    with subprocess.Popen(
-        words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-    ) as process:
-        assert process.stderr is not None
-        found = re.search(r":(\d+)/", process.stderr.readline())
-        assert found
-        try:
-            yield int(found[1])
-        finally:
-            process.terminate()
+def write_page() -> None:
+    result = report.read()
+    if not result:
+        fail("there is no result yet: python -m bench")
+    report.write_page(result)
 
 
-@contextmanager
-def floor_server(words: Sequence[str]) -> Generator[int, None, None]:
-    """What answers everything with the same bytes: its port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        os.dup2(listener.fileno(), floor.LISTENER)
-        try:
-            process = subprocess.Popen(words, pass_fds=(floor.LISTENER,))
-        finally:
-            os.close(floor.LISTENER)
-        try:
-            yield listener.getsockname()[1]
-        finally:
-            process.kill()
-            process.wait()
-
-
-def speeds(console: Console) -> Table | None:
-    """Requests per second, where wrk is."""
-    if not shutil.which("wrk"):
-        console.print("wrk is not on PATH: no requests per second")
-        return None
-    native = platform.machine() == "aarch64"
-    if not native and not shutil.which(QEMU):
-        console.print(f"{QEMU} is not on PATH: no requests per second")
-        return None
-    shown = Table("", "requests/s", title=f"Small file, {CONNECTIONS} connections, {SECONDS} s")
-    shown.columns[1].justify = "right"
-    how = [] if native else [QEMU, "-cpu", PROCESSOR]
-    with tempfile.TemporaryDirectory() as scratch:
-        site, image, lowest = (Path(scratch) / name for name in ("site", "server", "floor"))
-        site.mkdir()
-        costs.make_site(site)
-        build.write(image, build.executable(None, requests=1_000_000))
-        build.write(lowest, floor.image())
-        with server([*how, str(image), "-r", str(site), "-p", "0", "-w", "1"]) as port:
-            shown.add_row("svc0, one worker", f"{requests_per_second(port):,.0f}")
-        with floor_server([*how, str(lowest)]) as port:
-            shown.add_row("the floor (floor.py)", f"{requests_per_second(port):,.0f}")
-    shown.caption = "on this processor" if native else f"under {QEMU} as {PROCESSOR}"
-    return shown
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser("python -m bench", description=__doc__)
-    parser.parse_args()
-    console = Console()
-    imported, assembled = assembly_times()
-    image = build.executable(None)
-    facts = Table("", "", title="The server", show_header=False)
-    python = f"{platform.python_implementation()} {platform.python_version()}"
-    facts.add_row(f"importing every routine, {python}", f"{imported:.2f} s")
-    facts.add_row("assembling, proving and laying out", f"{assembled:.2f} s")
-    facts.add_row("executable, stripped", f"{len(image):,} bytes")
-    facts.add_row("executable, with symbols", f"{len(build.executable(None, strip=False)):,} bytes")
-    facts.add_row("a warm call of a routine from Python", f"{call_time() * 1000:.2f} ms")
-    console.print(facts)
-    console.print(costs.table(costs.costs(), costs.read()))
-    if shown := speeds(console):
-        console.print(shown)
-    return 0
+def show(console: Console, found: dict[str, Any]) -> None:
+    for part, its in found.items():
+        for table in TABLES[part](its["found"]):
+            console.print(table.rich())
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    app(prog_name="python -m bench")
