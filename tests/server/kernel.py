@@ -28,7 +28,14 @@ from svc0.kernel.constants import (
     SHUT_WR,
 )
 from svc0.kernel.errors import Errno
-from svc0.kernel.structs import EpollEvent, OpenHow, Stat
+from svc0.kernel.structs import (
+    EpollEvent,
+    InotifyEvent,
+    IoVector,
+    MessageHeader,
+    OpenHow,
+    Stat,
+)
 from svc0.machine.call import Caller
 from tests.model.site import Directory, Entry, File, Link
 from tests.server.memory import Memory
@@ -68,7 +75,7 @@ class Client(Kernel):
 
     ``pieces`` is what reads find: bytes, empty ones at the end of input, or -errno; nothing is
     EAGAIN.  ``takes`` is what writes to the socket do: how many bytes are taken at most, or -errno;
-    behind its end everything is taken.
+    behind its end everything is taken.  ``gives`` is the same for reads of files by ``pread``.
     """
 
     def __init__(
@@ -76,10 +83,11 @@ class Client(Kernel):
         site: Directory,
         pieces: Iterable[bytes | int] = (),
         takes: Iterable[int] = (),
+        gives: Iterable[int] = (),
     ) -> None:
         super().__init__()
         self.site = site
-        self.pieces, self.takes = deque(pieces), deque(takes)
+        self.pieces, self.takes, self.gives = deque(pieces), deque(takes), deque(gives)
         self.sent, self.log = bytearray(), bytearray()
         self.open: dict[int, Entry] = {}
         self.waits = "input"
@@ -121,14 +129,33 @@ class Client(Kernel):
     def sendto(
         self, machine: Caller, socket: int, data: int, size: int, flags: int, *nobody: int
     ) -> int:
-        assert (socket, nobody) == (SOCKET, (0, 0))
+        assert nobody == (0, 0)
+        return self.hand_over(machine, socket, machine.read(data, size), flags)
+
+    def sendmsg(self, machine: Caller, socket: int, header: int, flags: int) -> int:
+        return self.hand_over(machine, socket, gathered(machine, header), flags)
+
+    def hand_over(self, machine: Caller, socket: int, content: bytes, flags: int) -> int:
+        assert socket == SOCKET
         more = MSG_MORE if machine.program.platform == "linux" else 0
         assert flags & ~more == MSG_NOSIGNAL, "a client that is gone must not kill the worker"
-        content = machine.read(data, size)
-        taken = self.take(size)
+        taken = self.take(len(content))
         self.sent += content[: max(taken, 0)]
         self.more = bool(flags & more)
         return taken
+
+    def pread(self, machine: Caller, file: int, data: int, size: int, offset: int) -> int:
+        """Not more than the file has from there, and perhaps less than that."""
+        entry = self.open[file]
+        assert isinstance(entry, File)
+        assert size > 0, "no room is not the end of a file"
+        assert offset < 1 << 63
+        most = self.gives.popleft() if self.gives else size
+        if most < 0:
+            return most
+        content = entry.content[offset : offset + min(most, size)]
+        machine.write(data, content)
+        return len(content)
 
     def sendfile(self, machine: Caller, out: int, file: int, offset: int, count: int) -> int:
         start = int.from_bytes(machine.read(offset, 8), "little")
@@ -272,6 +299,35 @@ class Client(Kernel):
         assert file == STDOUT
         self.log += machine.read(data, size)
         return size
+
+
+VECTORS_MAX = 1024
+"""More pieces than that a message must not have (UIO_MAXIOV on Linux and on macOS)."""
+
+
+def gathered(machine: Caller, header: int) -> bytes:
+    """What a struct msghdr is about, read as a kernel reads it: nobody's address, no control."""
+
+    def word(at: int, size: int = 8) -> int:
+        return int.from_bytes(machine.read(at, size), "little")
+
+    assert word(header + MessageHeader.address) == 0, "it goes where the socket is connected to"
+    assert word(header + MessageHeader.address_size, 4) == 0
+    assert word(header + MessageHeader.control) == word(header + MessageHeader.control_size) == 0
+    start, count = word(header + MessageHeader.vectors), word(header + MessageHeader.vectors_count)
+    assert 0 < count <= VECTORS_MAX
+    content = bytearray()
+    for at in range(start, start + count * IoVector.size, IoVector.size):
+        base, length = word(at + IoVector.base), word(at + IoVector.length)
+        content += machine.read(base, length, found_at=at + IoVector.base) if length else b""
+    return bytes(content)
+
+
+def told_by_inotify(watch: int, mask: int, name: bytes = b"") -> bytes:
+    """A struct inotify_event; a name has at least one NUL behind it, and fills its words."""
+    room = -(-(len(name) + 1) // InotifyEvent.size) * InotifyEvent.size if name else 0
+    numbers = watch.to_bytes(4, "little", signed=True) + int(mask).to_bytes(4, "little")
+    return numbers + bytes(4) + room.to_bytes(4, "little") + name.ljust(room, b"\0")
 
 
 def family_bytes(family: int, length: int = 0) -> bytes:
