@@ -5,13 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import sys
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 from svc0.machine.host import HostWorld
-from svc0.machine.world import Events, File
+from svc0.machine.host.files import HostFile
+from svc0.machine.host.watches import InotifyChanges
+from svc0.machine.world import ALTERED, WRITTEN, Events, File
 
 READABLE, WRITABLE, HUNG_UP = 1, 4, 0x10
 
@@ -117,3 +120,62 @@ def test_python_is_left_as_it_was() -> None:
     world.end()
     assert {number: signal.getsignal(number) for number in signal.valid_signals()} == before
     assert signal.set_wakeup_fd(-1) == -1
+
+
+# Files that are watched
+
+needs_inotify = pytest.mark.skipif(sys.platform != "linux", reason="other hosts have no inotify")
+
+
+@needs_inotify
+def test_more_happens_than_anybody_can_say(tmp_path: Path) -> None:
+    """Then it may have been anything, to any of them."""
+    most = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    if most > 1 << 17:
+        pytest.skip(f"that would take {most} changes")
+    names = [tmp_path / "one", tmp_path / "other"]
+    for name in names:
+        name.touch()
+    quiet = tmp_path / "quiet"
+    quiet.mkdir()
+    files = [HostFile(os.open(path, os.O_RDONLY)) for path in (tmp_path, quiet)]
+    changes = InotifyChanges()
+    numbers = [changes.watch(file) for file in files]
+    for turn in range(most + 1):
+        os.utime(names[turn % 2])
+    told = dict(changes.take())
+    assert all(told[number] & (WRITTEN | ALTERED) == WRITTEN | ALTERED for number in numbers)
+    assert changes.take() == []
+    for file in (*files, changes):
+        file.close()
+
+
+@needs_inotify
+def test_the_directory_around_may_be_closed_to_us(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who may not look there does not hear that a directory is no more, but hears the rest."""
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    file = HostFile(os.open(inner, os.O_RDONLY))
+    changes = InotifyChanges()
+
+    def refuse(*_arguments: object, **_options: object) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with monkeypatch.context() as closed:
+        closed.setattr("os.open", refuse)
+        number = changes.watch(file)
+    (inner / "file").touch()
+    assert changes.take() == [(number, WRITTEN)]
+    (inner / "file").unlink()
+    inner.rmdir()
+    assert changes.take() == [(number, WRITTEN)]
+    for each in (file, changes):
+        each.close()
+
+
+def test_a_host_without_inotify(world: HostWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "something else")
+    with pytest.raises(OSError, match=os.strerror(errno.ENOSYS)):
+        world.watches(blocking=False)
