@@ -403,6 +403,7 @@ def test_what_is_wrong_with_cost_is_one_line(tmp_path: Path) -> None:
     mistakes = {
         ("nothing-like-it",): (2, "there is no kind of request called nothing-like-it: see --list"),
         ("--by", "magic"): (2, "'magic' is not one of"),
+        ("--root", nothing): (2, "--root goes with --request"),
         ("--request", nothing): (1, f"cannot read {nothing}: no such file or directory"),
         ("--request", str(empty)): (1, f"{empty} is empty: a request was expected"),
         ("--request", str(empty), "--root", nothing): (1, f"{empty} is empty"),

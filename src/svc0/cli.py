@@ -404,6 +404,8 @@ def cost_(
     if list_:
         print_list()
         return
+    if root and not request:
+        raise typer.BadParameter("--root goes with --request")
     asked, title = CASES[case], CASES[case].meaning
     if request:
         title = str(request)
@@ -457,8 +459,6 @@ def profiled(case: Case, root: Path | None, rounds: int) -> Profile:
         return of_case(case, root, rounds)
     except (StageError, Fault) as error:
         fail(str(error))
-    except OSError as error:
-        fail(f"the connection to the server broke: {str(error.strerror or error).lower()}")
 
 
 def draw(file: Path, profile: Profile, title: str) -> None:

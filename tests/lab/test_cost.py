@@ -165,6 +165,16 @@ def test_without_whole_request_it_is_said(monkeypatch: pytest.MonkeyPatch) -> No
         of_case(Case("", b"GET / HTTP/1.1\r\n"), rounds=1)
 
 
+def test_a_connection_that_breaks_is_not_the_servers_mistake() -> None:
+    def scene(_: Case, it: Round) -> Scene:
+        it.clients.kept().socket.close()
+        it.clients.kept().send(b"GET")
+        yield 1
+
+    with pytest.raises(StageError, match="the connection to the server broke"):
+        of_case(Case("", b"", scene=scene), rounds=1)
+
+
 def test_names() -> None:
     assert [named(name.replace(" ", "-")) for name in CASES] == list(CASES)
     with pytest.raises(KeyError):

@@ -432,6 +432,8 @@ def measure(
             return next(script)
         except StopIteration:
             raise Finished from None
+        except OSError as error:  # the client's, which the server must not take for its own
+            raise StageError(f"the connection to the server broke: {error}") from None
 
     def observe(call: str, _arguments: tuple[int, ...], _result: int) -> None:
         counted.calls[call] += 1
