@@ -10,7 +10,7 @@ from bench.floor import Floor, Send, Wait, answer
 from bench.servers import Place, Server
 
 KIB: Final = 1024
-PIECE_SIZES: Final = 612, 16 * KIB, 64 * KIB
+PIECE_SIZES: Final = 612, 4 * KIB, 16 * KIB, 64 * KIB
 FILE_SIZES: Final = 16 * KIB, 64 * KIB, 256 * KIB, 1024 * KIB
 
 

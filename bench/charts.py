@@ -145,16 +145,24 @@ def kernel_chart(found: Any) -> str:
             axes[n].barh(range(len(names)), user, left=kernel, color=shades, alpha=0.5)
             if n:
                 axes[n].set_yticklabels([])
-        axes[0].set_xlabel("instructions: kernel, and paler those of programs")
+        axes[0].set_xlabel("instructions: kernel, and fainter those of programs")
 
     return drawn(len(found), 2.8, draw)
 
 
+ROOM: Final = 1.15
+"""Above the highest point of a curve."""
+
+
 def curve(axes: Any, points: Any, key: str, shade: str, label: str) -> None:
     numbers = [point["number"] for point in points]
-    axes.plot(numbers, [point[key] for point in points], "o-", color=shade, label=label)
+    values = [point[key] for point in points]
+    top = max(values) * ROOM
+    if axes.lines:
+        top = max(top, axes.get_ylim()[1])
+    axes.plot(numbers, values, "o-", color=shade, label=label)
     axes.set_xscale("log")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, top)
     axes.xaxis.set_major_formatter(in_short)
     axes.yaxis.set_major_formatter(in_short)
 

@@ -61,9 +61,7 @@ def beside_idle(
         def ask_all() -> None:
             for _ in range(REQUESTS // ACTIVE):
                 for client in clients:
-                    client.send(INDEX)
-                for client in clients:
-                    client.take()
+                    client.ask(INDEX)
 
         cost = windows(its, ask_all, REQUESTS, 3)
     with running(server, processor, site) as one, idle(one.port, number):

@@ -61,6 +61,8 @@ def around(spread: Mapping[str, float], form: str, scale: float = 1) -> str:
     '2.0 (1.0-3.0)'
     """
     middle, least, most = (spread[key] * scale for key in ("median", "least", "most"))
+    if least == most:
+        return f"{middle:{form}}"
     return f"{middle:{form}} ({least:{form}}-{most:{form}})"
 
 
@@ -71,13 +73,14 @@ def titled(names: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def load_tables(found: Any) -> Iterable[Table]:
-    columns = "", "requests/s", "CPU µs/request", "MB/CPU second"
+    columns = "", "requests/s", "CPU µs/request", "MB/CPU second", "others"
     for file, its in found.items():
         rows: list[tuple[str, ...]] = []
         for name, title in titled(its):
             got = its[name]
             volume = around(got["volume"], ",.0f", 1e-6)
-            row = around(got["rate"], ",.0f"), around(got["cpu"], ",.1f"), volume
+            others = got["others"]["median"] + got["stolen"]["median"]
+            row = around(got["rate"], ",.0f"), around(got["cpu"], ",.1f"), volume, f"{others:.2f}"
             rows.append((title, *row))
         yield Table(f"{file}, {size(FILES[file])}", columns, rows)
 
@@ -145,20 +148,16 @@ def sizes_tables(found: Any) -> Iterable[Table]:
 
 
 def growth_tables(found: Any) -> Iterable[Table]:
-    columns = "instructions", "calls", "CPU µs/request", "requests/s"
+    columns = "instructions", "calls", "CPU µs/request"
 
     def row(point: Any) -> tuple[str, ...]:
-        return (
-            f"{point['instructions']:,.0f}",
-            f"{point['calls']:.3g}",
-            f"{point['cpu']:.1f}",
-            f"{point['rate']:,.0f}",
-        )
+        numbers = f"{point['instructions']:,.0f}", f"{point['calls']:.3g}", f"{point['cpu']:.1f}"
+        return f"{point['number']:,}", *numbers
 
-    rows = [(f"{point['number']:,}", *row(point)) for point in found["idle"]]
-    yield Table(f"Idle connections, {ACTIVE} active", ("idle", *columns), rows)
+    rows = [(*row(point), f"{point['rate']:,.0f}") for point in found["idle"]]
+    yield Table(f"Idle connections, {ACTIVE} active", ("idle", *columns, "requests/s"), rows)
     for way, title in ("hot", "One file, again and again"), ("random", "Any file"):
-        rows = [(f"{point['number']:,}", *row(point)) for point in found[way]]
+        rows = [row(point) for point in found[way]]
         yield Table(f"{title}, of so many in the root", ("files", *columns), rows)
 
 
