@@ -72,8 +72,8 @@ IN_C: dict[Platform, dict[type[Struct], tuple[str, dict[str, str]]]] = {
         Timeval: ("timeval", {"seconds": "tv_sec", "microseconds": "tv_usec"}),
         Stat: (
             "stat",
-            {"inode": "st_ino", "mode": "st_mode", "file_size": "st_size"}
-            | {"modified": "st_mtimespec"},
+            {"device": "st_dev", "inode": "st_ino", "mode": "st_mode", "file_size": "st_size"}
+            | {"modified": "st_mtimespec", "changed": "st_ctimespec"},
         ),
         Kevent: ("kevent", {name: name for name in Kevent.fields}),
         SignalAction: ("__sigaction", {"handler": "__sigaction_u"}),
@@ -87,6 +87,12 @@ APART: dict[Platform, dict[str, str]] = {
         "Stat.modified.nanoseconds": (
             "offsetof(struct stat, st_mtime_nsec) == {Stat.modified.nanoseconds}"
         ),
+        "Stat.changed.seconds": "offsetof(struct stat, st_ctime) == {Stat.changed.seconds}",
+        "Stat.changed.nanoseconds": (
+            "offsetof(struct stat, st_ctime_nsec) == {Stat.changed.nanoseconds}"
+        ),
+        "device": "offsetof(struct stat, st_dev) == {Stat.device}",
+        "device's lower half": "sizeof(((struct stat *)0)->st_dev) == 8",
         "mode": "offsetof(struct stat, st_mode) == {Stat.mode}",
         "mode's lower half": "sizeof(((struct stat *)0)->st_mode) == 4",
         "family": "offsetof(struct sockaddr_in6, sin6_family) == {SocketAddress.family}",
@@ -117,7 +123,7 @@ def test_every_struct_is_looked_at() -> None:
     kinds = {kind for kind in vars(structs).values() if isinstance(kind, type)}
     known = {kind for kind in kinds if issubclass(kind, Struct)} - {Struct}
     assert {*IN_C["linux"], *IN_C["macos"]} == known
-    apart = {"Stat.mode", "Stat.modified", "SocketAddress.family"}
+    apart = {"Stat.mode", "Stat.modified", "Stat.changed", "Stat.device", "SocketAddress.family"}
     apart |= {"MessageHeader.vectors_count", "MessageHeader.control_size"}
     for of_platform in IN_C.values():
         for kind, (_, fields) in of_platform.items():
@@ -130,6 +136,9 @@ def test_structs(platform: Platform) -> None:
     places = {
         "Stat.modified.seconds": Stat.modified.seconds,
         "Stat.modified.nanoseconds": Stat.modified.nanoseconds,
+        "Stat.changed.seconds": Stat.changed.seconds,
+        "Stat.changed.nanoseconds": Stat.changed.nanoseconds,
+        "Stat.device": Stat.device,
     }
     names = {"Stat.mode": Stat.mode, "SocketAddress.size": SocketAddress.size, **places}
     for kind in SocketAddress, MessageHeader:

@@ -256,6 +256,8 @@ class Client(Kernel):
         found[Stat.file_size] = len(content)
         found[Stat.modified.seconds] = mtime // 10**9
         found[Stat.modified.nanoseconds] = mtime % 10**9
+        found[Stat.changed.seconds] = mtime // 10**9
+        found[Stat.changed.nanoseconds] = mtime % 10**9
         return 0
 
     def close(self, machine: Caller, file: int) -> int:

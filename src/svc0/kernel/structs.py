@@ -33,10 +33,12 @@ class Itimerspec(Struct):
 class Stat(Struct, size=either(linux=128, macos=144)):
     """struct stat, the part that is read here.  Linux's mode has 32 bits, the upper half zero."""
 
+    device: u32 = at(0)  # its lower half, on Linux
     mode: u16 = at(either(linux=16, macos=4))
     inode: u64 = at(8)
     file_size: i64 = at(either(linux=48, macos=96))
     modified: Timespec = at(either(linux=88, macos=48))
+    changed: Timespec = at(either(linux=104, macos=64))
 
 
 class OpenHow(Struct):
