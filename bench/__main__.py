@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -16,6 +17,7 @@ from bench.running import make_site
 from bench.servers import SERVERS
 from bench.tables import TABLES
 from svc0.cli import Application, fail
+from svc0.machine.native import is_there
 
 QUICK_ROUNDS, QUICK_SECONDS = 1, 1
 
@@ -81,6 +83,10 @@ def main(
     if write_docs:
         write_page()
         return
+    if sys.platform != "linux":
+        fail("servers are measured on Linux only: what is counted and timed is the kernel's too")
+    if native and not is_there():
+        fail("this is not ARM64 Linux: without --native it is played by qemu")
     console, messages = Console(), Console(stderr=True, highlight=False)
     if quick:
         rounds, seconds = QUICK_ROUNDS, QUICK_SECONDS

@@ -109,13 +109,18 @@ def compiler() -> list[str]:
     raise UnavailableError("no instructions are counted: there is no C compiler")
 
 
+def takes_plugins(emulator: str) -> bool:
+    """Whether it was built so; one that is linked statically cannot."""
+    said = subprocess.run([emulator, "--help"], capture_output=True, text=True).stdout
+    return "-plugin" in said
+
+
 @cache
 def library(emulator: str) -> Path:
     """The plugin for an emulator, compiled unless it is there."""
     version = qemu_version(emulator)
     apis = [api for first, api in APIS.items() if first <= version]
-    said = subprocess.run([emulator, "--help"], capture_output=True, text=True).stdout
-    if not apis or "-plugin" not in said:
+    if not apis or not takes_plugins(emulator):
         raise UnavailableError(f"no instructions are counted: {Path(emulator).name} has no plugins")
     packages.HOME.mkdir(parents=True, exist_ok=True)
     path = packages.HOME / f"count-{apis[-1]}.so"

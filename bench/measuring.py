@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any, Final, TypeAlias
@@ -46,9 +48,7 @@ class Options:
     @property
     def processor(self) -> Processor:
         """What runs the servers when they are loaded."""
-        if self.native:
-            return Processor()
-        return Processor([str(find_new_qemu() or get_new_qemu()), "-cpu", counting.PROCESSOR])
+        return Processor() if self.native else emulating()
 
     def chosen(self, names: Iterable[str]) -> list[str]:
         """Those of the servers that were asked for and can be had."""
@@ -63,6 +63,19 @@ class Options:
             except UnavailableError as reason:
                 self.tell(f"{name} is left out: {reason}")
         return found
+
+
+@cache
+def emulating() -> Processor:
+    """A qemu-user, one that knows openat2 if it can be had."""
+    try:
+        program = str(find_new_qemu() or get_new_qemu())
+    except UnavailableError:
+        found = shutil.which("qemu-aarch64")
+        if found is None:
+            raise
+        program = found
+    return Processor([program, "-cpu", counting.PROCESSOR])
 
 
 def spread(numbers: Iterable[float]) -> Spread:
