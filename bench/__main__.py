@@ -36,6 +36,7 @@ def among(names: Iterable[str]) -> Callable[[list[str] | None], list[str] | None
 
 app = Application(
     name="bench",
+    add_completion=False,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,

@@ -177,7 +177,7 @@ IN_GUEST: Final = "floor", "svc0", "svc0-quiet", "nginx", "nginx-cache", "lightt
 
 
 def found_by(guest: Guest, options: Options) -> dict[str, Found]:
-    return guest.run(count=True, tell=lambda name: options.tell(f"{name}, on a kernel of its own"))
+    return guest.run(lambda name: options.tell(f"{name}, on a kernel of its own"))
 
 
 def measure_kernel(options: Options) -> Any:

@@ -44,7 +44,7 @@ FOUND: dict[str, Any] = {
     "start": {"svc0": SPREAD, "nginx": SPREAD},
     "load": {file: dict.fromkeys(SERVERS, LOADED) for file in FILES},
     "growth": {"idle": POINTS, "hot": POINTS, "random": POINTS},
-    "kernel": {"index.html": {"svc0": {"rate": 1, "user": 3000, "kernel": 20_000, "errors": ""}}},
+    "kernel": {"index.html": {"svc0": {"user": 3000, "kernel": 20_000, "errors": ""}}},
     "alternatives": [
         {"question": one.question, "way": one.way, "body": one.body, "user": 1, "kernel": 2}
         for one in alternatives()
