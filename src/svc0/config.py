@@ -77,6 +77,13 @@ OPTIONS = {
         Option("body_seconds", 60, "For a request's body.", 1, DAY),
         Option("idle_seconds", 60, "Between two requests of a connection.", 1, DAY),
         Option("send_seconds", 60, "For a client to take some bytes of an answer.", 1, DAY),
+        Option(
+            "cache_seconds",
+            1,
+            "For which a file is taken to be as it was, unless the kernel tells; 0: no cache.",
+            0,
+            DAY,
+        ),
         Option("stop_seconds", 10, "To finish what is in flight when told to stop.", 0, DAY),
     )
 }

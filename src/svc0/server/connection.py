@@ -17,9 +17,14 @@ never used and one that is free again look the same.
 from enum import IntEnum, IntFlag
 
 from svc0.a64 import *
-from svc0.kernel.structs import SocketAddress
 
 from .limits import FIELDS_MAX, INPUT_MAX, OUTPUT_MAX
+
+PEER_ROOM = 48
+"""Bytes for a client's address, which is shorter, in steps of 16."""
+
+STOP = 32
+"""Zeros that stand behind what was received: nothing reads on over them."""
 
 
 class State(IntEnum):
@@ -50,16 +55,24 @@ class Connection(Struct):
     then: u8 = flags(Then)
     status: u16  # of the answer, for the log
     deadline: u64  # the tick after which it has taken too long
+    patience: u8  # a Patience: in which list of deadlines it is
+    watched: u8  # 1: the poller tells of it
+    peer_size: u16
+    served: u32  # requests answered so far
+    earlier: u64  # its neighbours in that list
+    later: u64
     next: u64  # the next free slot
     buffer: u64  # its Buffer, or 0
     out: u64  # the next byte of head to be sent
     out_end: u64
+    rest: u64  # the next byte behind the head to be sent from the cache's memory
+    rest_end: u64
     file_offset: u64  # the next byte of the file to be sent
     file_end: u64
-    file: i32  # the file being sent, or NO_FILE
-    served: u32  # requests answered so far
+    entry: u64  # whose memory or file that is, or 0: nobody else's
     sent: u64  # bytes of body in the answer, for the log
-    peer: SocketAddress
+    file: i32  # the file being sent, or NO_FILE
+    peer: u8 = array(PEER_ROOM)  # the client's address, as text
 
 
 NO_FILE = -1
@@ -76,9 +89,10 @@ class Request(Struct):
     framing: u8  # a Framing: how its body is laid out
     chunk: u8  # a Chunk: where in a chunked body we are
     waits: u8  # 1: the client waits for 100 (Continue) before it sends the body
-    json: u8
     field_count: u32  # how many header fields so far
-    known: u32  # how many of them are in the table
+    seen: u32  # a bit for each kind of field that came,
+    repeated: u32  # and for each that came more than once
+    further: u32  # how many fields are in the table of those
     line: u32  # where its request line starts
     line_size: u32  # without CRLF
     target: u32
@@ -91,8 +105,8 @@ class Request(Struct):
     path_size: u64
     query: u64
     query_size: u64
-    seen: u8 = array(16)  # how many fields of each kind, up to 255
-    table: u64 = array(FIELDS_MAX)  # kind | start << 16 | size << 32
+    firsts: u64 = array(16)  # of the first field of each kind: start | size << 32
+    table: u64 = array(FIELDS_MAX)  # of the others: start | kind << 16 | size << 32
 
 
 class Buffer(Struct):
@@ -104,7 +118,7 @@ class Buffer(Struct):
     cursor: u32  # where the next line, or the rest of the body, starts
     scanned: u32  # up to where there is no LF since the cursor
     request: Request
-    input: u8 = array(INPUT_MAX)
+    input: u8 = array(INPUT_MAX + STOP)
     output: u8 = array(OUTPUT_MAX)
 
 
@@ -115,20 +129,14 @@ assert Buffer.size % 8 == 0, "buffers of a table stay aligned"
 @routine
 def forget_request(buffer: x0) -> None:
     """Make a buffer ready for the next request, which starts at its ``start``."""
-    at, end = x9, x10
-
-    ldr(w11, [buffer, Buffer.start])
-    str_(w11, [buffer, Buffer.cursor])
-    str_(w11, [buffer, Buffer.scanned])
-    add(at, buffer, Buffer.request)
-    add(end, at, Request.table)
-
-    again = here()
-    str_(xzr, [at], 8)
-    cmp(at, end)
-    b.lo(again)
+    ldr(w9, [buffer, Buffer.start])
+    stp(w9, w9, [buffer, Buffer.cursor])
+    movi(v0.b16, 0)
+    add(x10, buffer, Buffer.request)
+    for at in range(0, Request.firsts, 32):
+        stp(v0.q, v0.q, [x10, at])
     ret()
 
 
-assert Buffer.request % 8 == 0
-assert Request.table % 8 == 0
+assert Buffer.scanned == Buffer.cursor + 4
+assert Request.firsts % 32 == 0, "all before the fields is forgotten"

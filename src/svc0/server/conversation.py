@@ -10,18 +10,19 @@ from svc0.kernel.constants import SHUT_WR
 from svc0.kernel.errors import Errno
 
 from . import body
-from .connection import Buffer, Connection, State, Then, forget_request
+from .connection import STOP, Buffer, Connection, State, Then, forget_request
+from .deadlines import be_patient
 from .framing import Framing, judge
 from .limits import HEAD_MAX, INPUT_MAX
 from .log import log_access
 from .poller import await_input, await_output
 from .pool import give_buffer, take_buffer
 from .request import Kind, field_value, parse
-from .response import BLOCKED, close_file, refuse, send
+from .response import BLOCKED, SENT, let_go, refuse, send
 from .routes import dispatch
-from .settings import SETTINGS, Settings
+from .shortcut import answer_shortly, send_batch
 from .text import copy, list_has
-from .workspace import Workspace
+from .workspace import Patience, Workspace
 
 WAIT = 0
 CLOSE = 1
@@ -29,17 +30,6 @@ GO_ON = 2
 
 CLOSE_TOKEN = Data(b"close")
 KEEP_TOKEN = Data(b"keep-alive")
-
-LINGER_SECONDS = 2
-
-
-def set_deadline(connection: X, worker: X, field: int) -> None:
-    """Write: the connection has as many seconds as a setting says.  Uses x9 to x11."""
-    adr(x9, SETTINGS)
-    ldr(w9, [x9, field])
-    ldr(x10, [worker, Workspace.ticks])
-    add(x9, x9, x10)
-    str_(x9, [connection, Connection.deadline])
 
 
 def set_state(connection: X, state: State) -> None:
@@ -89,7 +79,14 @@ def receive(connection: x27, worker: x28) -> x0:
         ldr(w10, [x9, Buffer.received])
         add(w10, w10, w0)
         str_(w10, [x9, Buffer.received])
+        movi(v0.b16, 0)
+        add(x9, x9, Buffer.input)
+        add(x9, x9, x10)
+        stp(v0.q, v0.q, [x9])
     ret()
+
+
+assert STOP == 32
 
 
 @routine
@@ -166,7 +163,8 @@ def move_down(buffer: X, begin: X, keep: X) -> None:
 @routine
 def advance(connection: x27, worker: x28) -> x0:
     """Go on with the bytes at hand, up to where only the client can: WAIT for it, or CLOSE."""
-    again, in_head, answer, sending, refused, wait, done = (label() for _ in range(7))
+    again, in_head, answer, sending, refused = (label() for _ in range(5))
+    used_up, flushed, wait, done = label(), label(), label(), label()
 
     with frame() as leave:
         here(again)
@@ -182,6 +180,15 @@ def advance(connection: x27, worker: x28) -> x0:
         b(answer)
 
         here(in_head)
+        ldr(x9, [connection, Connection.buffer])
+        ldp(w10, w11, [x9, Buffer.start])
+        cmp(w10, w11)
+        b.eq(used_up)
+        bl(answer_shortly)
+        cbnz(w0, in_head)
+
+        bl(send_batch)  # it has to go the long way, behind those that did not
+        cbnz(x0, flushed)
         ldr(x0, [connection, Connection.buffer])
         bl(parse)
         tbnz(x0, 63, refused)
@@ -212,6 +219,12 @@ def advance(connection: x27, worker: x28) -> x0:
         bl(refuse_reading)
         b(sending)
 
+        here(used_up)
+        bl(send_batch)
+
+        here(flushed)
+        tbz(x0, 63, wait)
+
         here(done)  # the client is gone, or the file is shorter than it was
         bl(log_access)
         mov(x0, CLOSE)
@@ -221,6 +234,9 @@ def advance(connection: x27, worker: x28) -> x0:
         bl(await_client)
         mov(x0, WAIT)
     ret()
+
+
+assert SENT == 0
 
 
 @routine
@@ -242,13 +258,10 @@ def decide_persistence(connection: x27, worker: x28) -> None:
 
         here(keep)
         ldr(served, [connection, Connection.served])
-        adr(x9, SETTINGS)
-        ldr(w10, [x9, Settings.requests])
+        ldr(w10, [worker, Workspace.requests])
         add(w11, served, 1)
         cmp(w11, w10)
-        ldr(w12, [worker, Workspace.stopping])
-        ccmp(w12, 0, 0, Condition.lo)  # not equal, unless there are requests left
-        b.eq(decided)
+        b.lo(decided)
         mov(then, Then.CLOSE | Then.LINGER)  # the client cannot know, and may have asked for more
         b(decided)
 
@@ -325,8 +338,10 @@ def expect_body(connection: x27, worker: x28) -> w0:
 
     here(has_room)
     set_state(connection, State.BODY)
-    set_deadline(connection, worker, Settings.body_seconds)
-    mov(w0, 1)
+    with frame():
+        mov(w0, Patience.BODY)
+        bl(be_patient)
+        mov(w0, 1)
     ret()
 
     here(waits)
@@ -342,7 +357,6 @@ def expect_body(connection: x27, worker: x28) -> w0:
 def start_sending(connection: x27, worker: x28) -> None:
     """An answer lies in the buffer: from here on it is sent."""
     set_state(connection, State.SENDING)
-    set_deadline(connection, worker, Settings.send_seconds)
     ldr(w9, [connection, Connection.served])
     add(w9, w9, 1)
     str_(w9, [connection, Connection.served])
@@ -371,7 +385,7 @@ def finish(connection: x27, worker: x28) -> x0:
 
     with frame(then.x, of) as leave:
         bl(log_access)
-        bl(close_file)
+        bl(let_go)
         ldr(of, [connection, Connection.buffer])
         ldrb(then, [connection, Connection.then])
         tbnz(then, bit(Then.CLOSE), closing)
@@ -416,9 +430,8 @@ def start_lingering(connection: x27, worker: x28) -> None:
         mov(w1, SHUT_WR)
         calls.shutdown()
         set_state(connection, State.LINGERING)
-        ldr(x9, [worker, Workspace.ticks])
-        add(x9, x9, LINGER_SECONDS)
-        str_(x9, [connection, Connection.deadline])
+        mov(w0, Patience.LINGER)
+        bl(be_patient)
         ldrb(w9, [connection, Connection.then])
         tbz(w9, bit(Then.WRITABLE), reading)
         bl(await_input)
@@ -449,21 +462,26 @@ def await_client(connection: x27, worker: x28) -> None:
         bl(give_buffer)
 
         here(empty)
-        set_deadline(connection, worker, Settings.idle_seconds)
+        mov(w0, Patience.IDLE)
+        bl(be_patient)
         b(leave)
 
         here(in_head)  # a part of a head: its time runs from its first byte
         ldrb(w9, [connection, Connection.then])
         tbnz(w9, bit(Then.STARTED), leave)
         add_then(connection, Then.STARTED)
-        set_deadline(connection, worker, Settings.head_seconds)
+        mov(w0, Patience.HEAD)
+        bl(be_patient)
         b(leave)
 
         here(sending)  # the client took less than all: it has its time anew
-        set_deadline(connection, worker, Settings.send_seconds)
+        mov(w0, Patience.SEND)
+        bl(be_patient)
         ldrb(w9, [connection, Connection.then])
         tbnz(w9, bit(Then.WRITABLE), leave)
         add_then(connection, Then.WRITABLE)
+        ldrb(w9, [connection, Connection.watched])
+        cbz(w9, leave)  # the poller will be told when it gets to know the connection
         bl(await_output)
     ret()
 

@@ -9,7 +9,7 @@ written at all: what is cut off is the end, never half of an escape.
 
 from svc0.a64 import *
 
-from .text import HEX_DIGITS
+from .text import HEX_DIGITS, STEP
 
 UPPER_HEX_DIGITS = Data(HEX_DIGITS.upper())
 
@@ -49,6 +49,21 @@ def write_number(out: X, char: X, digits: X, before: bytes) -> None:
     strb(w9, [out], 1)
 
 
+def find_special(mask: X) -> None:
+    """Macro: mask is not 0 if one of 16 bytes (v0) may not be written as it is.
+
+    v2 to v5 hold spaces, how many bytes are printed, quotes and backslashes; v1 and v6 are lost.
+    """
+    sub(v1.b16, v0.b16, v2.b16)
+    cmhi(v1.b16, v1.b16, v3.b16)
+    cmeq(v6.b16, v0.b16, v4.b16)
+    orr(v1.b16, v1.b16, v6.b16)
+    cmeq(v6.b16, v0.b16, v5.b16)
+    orr(v1.b16, v1.b16, v6.b16)
+    shrn(v1.b8, v1.h8, 4)
+    fmov(mask, v1.d)
+
+
 @routine
 def write_logged(out: x0, text: x1, length: x2, limit: x3) -> x0:
     """Write text for a line of a log, ``limit`` bytes at most; the address after it.
@@ -61,7 +76,47 @@ def write_logged(out: x0, text: x1, length: x2, limit: x3) -> x0:
     a\\x22b
     """
     char, kind, classes, digits = x10, x11, x12, x13
-    escaped, done = label(), label()
+    escaped, done, closely, few, whole = (label() for _ in range(5))
+
+    # Nearly always it is plain text, with room for all of it; the last step overlaps those before.
+    movi(v2.b16, 0x20)
+    movi(v3.b16, 0x7E - 0x20)
+    movi(v4.b16, ord('"'))
+    movi(v5.b16, ord("\\"))
+    cmp(length, limit)
+    b.hi(closely)
+    subs(x9, length, STEP)
+    b.lo(few)
+    mov(x10, 0)
+
+    step = here()
+    ldr(v0.q, [text, x10])
+    find_special(x11)
+    cbnz(x11, closely)
+    str_(v0.q, [out, x10])
+    cmp(x10, x9)
+    b.eq(whole)
+    add(x10, x10, STEP)
+    cmp(x10, x9)
+    csel(x10, x10, x9, Condition.lo)
+    b(step)
+
+    here(few)
+    subs(x9, length, 8)
+    b.lo(closely)
+    ldr(v0.d, [text])
+    ldr(x12, [text, x9])
+    fmov(v0.d[1], x12)
+    find_special(x11)
+    cbnz(x11, closely)
+    str_(v0.d, [out])
+    str_(x12, [out, x9])
+
+    here(whole)
+    add(x0, out, length)
+    ret()
+
+    here(closely)
     adr(classes, CLASSES)
     adr(digits, UPPER_HEX_DIGITS)
 

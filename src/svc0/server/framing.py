@@ -59,10 +59,10 @@ def judge_host(buffer: x0) -> x0:
     """Exactly one Host, or none in HTTP/1.0, and a valid one: 0, or -400 (RFC 9112, 3.2)."""
     none, bad = label(), label()
 
-    ldrb(w9, [buffer, int(Buffer.request.seen) + Kind.HOST])
-    cbz(w9, none)
-    cmp(w9, 1)
-    b.hi(bad)
+    ldr(w9, [buffer, Buffer.request.seen])
+    tbz(w9, Kind.HOST, none)
+    ldr(w9, [buffer, Buffer.request.repeated])
+    tbnz(w9, Kind.HOST, bad)
     with frame():
         mov(w1, Kind.HOST)
         bl(only_value)
@@ -120,10 +120,10 @@ def judge_length(buffer: x0) -> x0:
 
     with frame(of, text, size) as leave:
         mov(of, buffer)
-        ldrb(w9, [of, int(Buffer.request.seen) + Kind.CONTENT_LENGTH])
-        cbz(w9, none)
-        cmp(w9, 1)
-        b.hi(bad)
+        ldr(w9, [of, Buffer.request.seen])
+        tbz(w9, Kind.CONTENT_LENGTH, none)
+        ldr(w9, [of, Buffer.request.repeated])
+        tbnz(w9, Kind.CONTENT_LENGTH, bad)
         mov(w1, Kind.CONTENT_LENGTH)
         bl(only_value)
         mov(text, x0)
@@ -160,12 +160,11 @@ def judge_coding(buffer: x0) -> x0:
 
     with frame(of, size) as leave:
         mov(of, buffer)
-        ldrb(w9, [of, int(Buffer.request.seen) + Kind.TRANSFER_ENCODING])
-        cbz(w9, none)
-        cmp(w9, 1)
-        b.hi(bad)
-        ldrb(w9, [of, int(Buffer.request.seen) + Kind.CONTENT_LENGTH])
-        cbnz(w9, bad)
+        ldr(w9, [of, Buffer.request.seen])
+        tbz(w9, Kind.TRANSFER_ENCODING, none)
+        tbnz(w9, Kind.CONTENT_LENGTH, bad)
+        ldr(w9, [of, Buffer.request.repeated])
+        tbnz(w9, Kind.TRANSFER_ENCODING, bad)
         ldrb(w9, [of, Buffer.request.minor])
         cbz(w9, bad)
         mov(w1, Kind.TRANSFER_ENCODING)

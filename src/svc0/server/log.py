@@ -10,8 +10,7 @@ from svc0.a64 import *
 from svc0.kernel import calls
 from svc0.kernel.errors import Errno
 
-from .address import write_address
-from .connection import Buffer, Connection
+from .connection import PEER_ROOM, Buffer, Connection
 from .dates import write_iso_date, write_log_date
 from .escape import write_json_string, write_logged
 from .macros import point, put
@@ -82,10 +81,11 @@ def body_sent(connection: x27) -> x0:
     ldr(x0, [connection, Connection.sent])
     for next_one, end in (
         (Connection.out, Connection.out_end),
+        (Connection.rest, Connection.rest_end),
         (Connection.file_offset, Connection.file_end),
     ):
-        ldr(x9, [connection, next_one])
-        ldr(x10, [connection, end])
+        assert end == next_one + 8
+        ldp(x9, x10, [connection, next_one])
         sub(x10, x10, x9)
         subs(x0, x0, x10)
         csel(x0, x0, xzr, Condition.hs)
@@ -104,6 +104,77 @@ def request_line(connection: x27) -> tuple[x0, x1]:
 
 
 @routine
+def write_log_times(worker: x28) -> None:
+    """Write what stands between client and request in every line until the next tick."""
+    at, json = x19, label()
+
+    with frame(at) as leave:
+        adr(x9, SETTINGS)
+        ldrb(w9, [x9, Settings.log])
+        add(at, worker, Workspace.log_time)
+        cmp(w9, LogFormat.JSON)
+        b.eq(json)
+        put(at, BEFORE_TIME)
+        mov(x0, at)
+        ldr(x1, [worker, Workspace.now])
+        bl(write_log_date)
+        mov(at, x0)
+        put_few(at, BEHIND_TIME)
+        b(leave)
+
+        here(json)
+        mov(x0, at)
+        ldr(x1, [worker, Workspace.now])
+        bl(write_iso_date)
+    ret()
+
+
+BEFORE_TIME, BEHIND_TIME = b" - - [", b'] "'
+TIME_SIZE = len(BEFORE_TIME) + len("22/Nov/2026:00:00:00 +0000") + len(BEHIND_TIME)
+ISO_SIZE = len("2026-11-22T00:00:00Z")
+assert max(TIME_SIZE, ISO_SIZE) <= sizeof(Workspace.log_time) == PEER_ROOM == 48
+
+
+def put_few(out: X, text: bytes) -> None:
+    """Macro: write up to four bytes, and step over them.  Uses w9."""
+    for byte in text:
+        mov(w9, byte)
+        strb(w9, [out], 1)
+
+
+def copy_48(out: X, text: X) -> None:
+    """Macro: copy 48 bytes.  Uses v0 to v2."""
+    ldp(v0.q, v1.q, [text])
+    ldr(v2.q, [text, 32])
+    stp(v0.q, v1.q, [out])
+    str_(v2.q, [out, 32])
+
+
+def write_client(out: X) -> None:
+    """Macro: write the client's address, and step over it.  Uses w9 and x10."""
+    add(x10, x27, Connection.peer)
+    ldrh(w9, [x27, Connection.peer_size])
+    copy_48(out, x10)
+    add(out, out, x9)
+
+
+def write_status(out: X, behind: bytes) -> None:
+    """Macro: write the answer's status, one byte behind it, and step over them.  Uses x9 to x12."""
+    ldrh(w9, [x27, Connection.status])
+    mov(w10, 100)
+    udiv(w11, w9, w10)
+    msub(w9, w11, w10, w9)
+    mov(w10, 10)
+    udiv(w12, w9, w10)
+    msub(w9, w12, w10, w9)
+    orr(w11, w11, w12, lsl(8))
+    orr(w11, w11, w9, lsl(16))
+    mov(w10, int.from_bytes(b"000" + behind, "little"))
+    add(w11, w11, w10)
+    str_(w11, [out], 4)
+
+
+@routine
 def write_line(out: x0, kind: w1, connection: x27, worker: x28) -> x0:
     """Write a line in the Common Log Format, or Combined; leaves its end."""
     at, form, field = x19, w20, w21
@@ -111,15 +182,11 @@ def write_line(out: x0, kind: w1, connection: x27, worker: x28) -> x0:
 
     with frame(at, form.x, field.x):
         mov(form, kind)
-        add(x1, connection, Connection.peer)
-        bl(write_address)
-        mov(at, x0)
-        put(at, b" - - [")
-        mov(x0, at)
-        ldr(x1, [worker, Workspace.now])
-        bl(write_log_date)
-        mov(at, x0)
-        put(at, b'] "')
+        mov(at, out)
+        write_client(at)
+        add(x10, worker, Workspace.log_time)
+        copy_48(at, x10)
+        add(at, at, TIME_SIZE)
         bl(request_line)
         mov(x2, x1)
         mov(x1, x0)
@@ -127,13 +194,8 @@ def write_line(out: x0, kind: w1, connection: x27, worker: x28) -> x0:
         mov(x3, REQUEST_ROOM)
         bl(write_logged)
         mov(at, x0)
-        put(at, b'" ')
-        mov(x0, at)
-        ldrh(w1, [connection, Connection.status])
-        bl(write_decimal)
-        mov(w9, ord(" "))
-        strb(w9, [x0], 1)
-        mov(at, x0)
+        put_few(at, b'" ')
+        write_status(at, b" ")
         bl(body_sent)
         mov(x1, x0)
         mov(x0, at)
@@ -144,7 +206,7 @@ def write_line(out: x0, kind: w1, connection: x27, worker: x28) -> x0:
 
         mov(field, Kind.REFERER)
         here(fields)
-        put(at, b' "')
+        put_few(at, b' "')
         mov(w1, field)
         bl(named_field)
         mov(x2, x1)
@@ -153,13 +215,13 @@ def write_line(out: x0, kind: w1, connection: x27, worker: x28) -> x0:
         mov(x3, FIELD_ROOM)
         bl(write_logged)
         mov(at, x0)
-        put(at, b'"')
+        put_few(at, b'"')
         cmp(field, Kind.USER_AGENT)
         mov(field, Kind.USER_AGENT)
         b.ne(fields)
 
         here(common)
-        put(at, b"\n")
+        put_few(at, b"\n")
         mov(x0, at)
     ret()
 
@@ -181,24 +243,17 @@ def write_object(out: x0, connection: x27, worker: x28) -> x0:
     with frame(at):
         mov(at, out)
         put(at, b'{"time":"')
-        mov(x0, at)
-        ldr(x1, [worker, Workspace.now])
-        bl(write_iso_date)
-        mov(at, x0)
+        add(x10, worker, Workspace.log_time)
+        copy_48(at, x10)
+        add(at, at, ISO_SIZE)
         put(at, b'","client":"')
-        mov(x0, at)
-        add(x1, connection, Connection.peer)
-        bl(write_address)
-        mov(at, x0)
+        write_client(at)
         put(at, b'","request":')
         bl(request_line)
         write_string(at, REQUEST_ROOM)
         put(at, b',"status":')
-        mov(x0, at)
-        ldrh(w1, [connection, Connection.status])
-        bl(write_decimal)
-        mov(at, x0)
-        put(at, b',"bytes":')
+        write_status(at, b",")
+        put(at, b'"bytes":')
         bl(body_sent)
         mov(x1, x0)
         mov(x0, at)

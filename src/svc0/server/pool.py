@@ -162,8 +162,8 @@ def take_connection(worker: x28) -> x0:
         Connection.next,
     )
     cbz(x0, none)
-    for at in range(0, Connection.size, 8):
-        str_(xzr, [x0, at])
+    for at in range(0, Connection.size, 16):
+        stp(xzr, xzr, [x0, at])
     mov(w9, State.HEAD)
     strb(w9, [x0, Connection.state])
     mov(w9, NO_FILE)
@@ -193,4 +193,4 @@ def give_connection(connection: x27, worker: x28) -> None:
     ret()
 
 
-assert Connection.size % 8 == 0
+assert Connection.size % 16 == 0

@@ -34,6 +34,7 @@ class Phase(IntEnum):
 
     START = 0
     FIELDS = 1
+    BEYOND = 2  # none: the head was read whole, in one pass (head.py)
 
 
 class Kind(IntEnum):
@@ -60,7 +61,8 @@ class Kind(IntEnum):
         return self.name.replace("_", "-").lower().encode()
 
 
-assert len(Kind) < Request.seen.size
+assert len(Kind) < Request.firsts.count, "kinds are places in the table of firsts"
+assert len(Kind) < 32, "and bits of a word"
 
 
 # --- the names of fields ----------------------------------------------------------
@@ -409,29 +411,36 @@ def judge_field(buffer: x0, line: x1, length: x2) -> x0:
 
 @routine
 def remember_field(value: x0, size: x1, kind: x2, buffer: x3) -> None:
-    """Put a value into the Request's table, and count it; there is room for FIELDS_MAX."""
-    entry, known, at, count = x9, x10, x11, x12
+    """Remember where a value is; there is room for FIELDS_MAX."""
+    entry, mask, seen, at, count = x9, w10, w11, x12, x13
+    again = label()
 
     sub(entry, value, buffer)
     sub(entry, entry, int(Buffer.input))
-    orr(entry, kind, entry, lsl(16))
     orr(entry, entry, size, lsl(32))
-    ldr(known.w, [buffer, Buffer.request.known])
-    add(at, buffer, known, lsl(3))
-    add(at, at, Buffer.request.table)
-    str_(entry, [at])
-    add(known.w, known.w, 1)
-    str_(known.w, [buffer, Buffer.request.known])
-
-    add(at, buffer, kind)
-    add(at, at, Buffer.request.seen)
-    ldrb(count.w, [at])
-    add(count.w, count.w, 1)
-    strb(count.w, [at])
+    mov(mask, 1)
+    lsl(mask, mask, kind.w)
+    ldr(seen, [buffer, Buffer.request.seen])
+    tst(seen, mask)
+    b.ne(again)
+    orr(seen, seen, mask)
+    str_(seen, [buffer, Buffer.request.seen])
+    add(at, buffer, Buffer.request.firsts)
+    str_(entry, [at, kind, lsl(3)])
     ret()
 
-
-assert FIELDS_MAX < 256, "a count of fields fits a byte"
+    here(again)
+    ldr(seen, [buffer, Buffer.request.repeated])
+    orr(seen, seen, mask)
+    str_(seen, [buffer, Buffer.request.repeated])
+    ldr(count.w, [buffer, Buffer.request.further])
+    add(at, buffer, Buffer.request.table)
+    lsl(kind, kind, 16)
+    orr(entry, entry, kind)
+    str_(entry, [at, count, lsl(3)])
+    add(count.w, count.w, 1)
+    str_(count.w, [buffer, Buffer.request.further])
+    ret()
 
 
 @routine
@@ -442,22 +451,33 @@ def field_value(buffer: x0, kind: w1, after: x2) -> tuple[x0, x1, x2]:
     there are no more.
     """
     known, entry, at = x9, x10, x11
-    none = label()
+    again, found, none = label(), label(), label()
 
-    ldr(known.w, [buffer, Buffer.request.known])
-    add(at, buffer, Buffer.request.table)
+    cbnz(after, again)
+    ldr(w9, [buffer, Buffer.request.seen])
+    lsr(w9, w9, kind)
+    mov(after, 1)
+    tbz(w9, 0, none)
+    add(at, buffer, Buffer.request.firsts)
+    ldr(entry, [at, kind, uxtw(3)])
+    b(found)
 
-    again = here()
+    here(again)  # after n fields of the table of others comes n + 1
+    ldr(known.w, [buffer, Buffer.request.further])
     cmp(after, known)
-    b.hs(none)
-    ldr(entry, [at, after, lsl(3)])
+    b.hi(none)
+    add(at, buffer, Buffer.request.table)
+    sub(x12, after, 1)
+    ldr(entry, [at, x12, lsl(3)])
     add(after, after, 1)
-    and_(w12, entry.w, 0xFF)
+    ubfx(w12, entry.w, 16, 8)
     cmp(w12, kind)
     b.ne(again)
-    ubfx(x12, entry, 16, 16)
-    add(x0, buffer, x12)
-    add(x0, x0, Buffer.input)
+
+    here(found)
+    and_(x12, entry, 0xFFFF)
+    add(x0, buffer, Buffer.input)
+    add(x0, x0, x12)
     lsr(x1, entry, 32)
     ret()
 
@@ -472,15 +492,11 @@ def only_value(buffer: x0, kind: w1) -> tuple[x0, x1]:
     """The value of a field that came exactly once: its address and its length; else address 0."""
     none = label()
 
-    add(x9, buffer, kind, uxtw())
-    add(x9, x9, Buffer.request.seen)
-    ldrb(w9, [x9])
-    cmp(w9, 1)
-    b.ne(none)
-    with frame():
-        mov(x2, 0)
-        bl(field_value)
-    ret()
+    ldr(w9, [buffer, Buffer.request.repeated])
+    lsr(w9, w9, kind)
+    tbnz(w9, 0, none)
+    mov(x2, 0)
+    b(field_value)
 
     here(none)
     mov(x0, 0)
@@ -495,7 +511,11 @@ def only_value(buffer: x0, kind: w1) -> tuple[x0, x1]:
 def parse(buffer: x0) -> x0:
     """Judge the lines that are there: COMPLETE, INCOMPLETE, or minus the status that refuses."""
     of = x19
+    beyond = label()
 
+    ldrb(w9, [buffer, Buffer.request.phase])
+    cmp(w9, Phase.BEYOND)
+    b.eq(beyond)
     with frame(of) as leave:
         mov(of, buffer)
         bl(parse_start)
@@ -503,6 +523,10 @@ def parse(buffer: x0) -> x0:
         cbz(x0, leave)
         mov(x0, of)
         bl(parse_fields)
+    ret()
+
+    here(beyond)
+    mov(x0, COMPLETE)
     ret()
 
 

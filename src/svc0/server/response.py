@@ -9,8 +9,10 @@ from svc0.a64 import *
 from svc0.kernel import calls
 from svc0.kernel.constants import MSG_NOSIGNAL
 from svc0.kernel.errors import Errno
+from svc0.kernel.structs import IoVector, MessageHeader
 
 from .accept import accept_weigh, prefers_json
+from .cache import FRESH_DATE, Entry, release_entry
 from .connection import NO_FILE, Buffer, Connection, Then
 from .dates import write_date
 from .macros import point, put
@@ -19,41 +21,48 @@ from .request import Kind, field_value
 from .sendfile import announce_more, send_file
 from .status import error_body, status_line
 from .target import write_escaped
-from .text import copy, write_decimal
+from .text import Z, copy, write_decimal
 from .workspace import Workspace
 
+BEFORE_DATE = b"Server: svc0\r\nDate: "
 DATE_SIZE = len("Sun, 06 Nov 1994 08:49:37 GMT")
 ALLOWED = b"GET, HEAD, OPTIONS"
 
 
 @routine
-def begin(status: w0, connection: x27, worker: x28) -> x0:
-    """Start an answer: its status goes into the workspace, the first fields into the output.
+def put_status(out: x0, status: w1, worker: x28) -> x0:
+    """Write a status line, Server and Date without its CRLF; leaves where the head goes on."""
+    at = x19
 
-    Leaves the address where the head goes on.
-    """
-    out = x19
-
-    with frame(out):
-        str_(status, [worker, Workspace.status])
-        strh(status, [connection, Connection.status])
-        ldr(x9, [connection, Connection.buffer])
-        point(out, x9, Buffer.output)
-        str_(out, [connection, Connection.out])
+    with frame(at):
+        mov(at, out)
+        mov(w0, status)
         bl(status_line)
         mov(x2, x1)
         mov(x1, x0)
-        mov(x0, out)
+        mov(x0, at)
         bl(copy)
-        mov(out, x0)
-        put(out, b"Server: svc0\r\nDate: ")
+        mov(at, x0)
+        put(at, BEFORE_DATE)
         add(x9, worker, Workspace.date)
-        ldr(v0.q, [x9])
-        ldr(v1.q, [x9, 16])
-        str_(v0.q, [out])
-        str_(v1.q, [out, 16])
-        add(x0, out, DATE_SIZE)
+        ldp(v0.q, v1.q, [x9])
+        stp(v0.q, v1.q, [at])
+        add(x0, at, DATE_SIZE)
     ret()
+
+
+@routine
+def begin(status: w0, connection: x27, worker: x28) -> x0:
+    """Start an answer in the connection's output: its first fields.
+
+    Leaves the address where the head goes on.
+    """
+    mov(w1, status)
+    strh(status, [connection, Connection.status])
+    ldr(x9, [connection, Connection.buffer])
+    point(x0, x9, Buffer.output)
+    str_(x0, [connection, Connection.out])
+    b(put_status)
 
 
 assert DATE_SIZE <= sizeof(Workspace.date) == 32
@@ -80,14 +89,32 @@ def put_connection(out: x0, connection: x27, worker: x28) -> x0:
 
 
 @routine
-def put_file_fields(out: x0, worker: x28) -> x0:
-    """Write Last-Modified, ETag and Accept-Ranges of a file; leaves where the head goes on."""
+def put_type(out: x0, worker: x28) -> x0:
+    """Write Content-Type of a file, and Content-Length without its number."""
     at = x19
 
-    with frame(at) as leave:
+    with frame(at):
+        mov(at, out)
+        put(at, b"\r\nContent-Type: ")
+        mov(x0, at)
+        ldr(x1, [worker, Workspace.facts.type])
+        ldr(x2, [worker, Workspace.facts.type_size])
+        bl(copy)
+        mov(at, x0)
+        put(at, b"\r\nContent-Length: ")
+        mov(x0, at)
+    ret()
+
+
+@routine
+def put_validators(out: x0, worker: x28) -> x0:
+    """Write Last-Modified and ETag of a file; leaves where the head goes on."""
+    at = x19
+
+    with frame(at):
         mov(at, out)
         put(at, b"\r\nLast-Modified: ")
-        ldr(x1, [worker, Workspace.modified])
+        ldr(x1, [worker, Workspace.facts.modified])
         ldr(x9, [worker, Workspace.now])
         cmp(x1, x9)
         csel(x1, x1, x9, Condition.lt)  # never later than Date
@@ -96,15 +123,16 @@ def put_file_fields(out: x0, worker: x28) -> x0:
         mov(at, x0)
         put(at, b"\r\nETag: ")
         mov(x0, at)
-        add(x1, worker, Workspace.etag)
-        ldr(x2, [worker, Workspace.etag_size])
+        add(x1, worker, Workspace.facts.etag)
+        ldr(x2, [worker, Workspace.facts.etag_size])
         bl(copy)
-        ldr(w9, [worker, Workspace.status])
-        cmp(w9, 304)
-        b.eq(leave)
-        mov(at, x0)
-        put(at, b"\r\nAccept-Ranges: bytes")
-        mov(x0, at)
+    ret()
+
+
+@routine
+def put_ranges(out: x0) -> x0:
+    """Write Accept-Ranges; leaves where the head goes on."""
+    put(out, b"\r\nAccept-Ranges: bytes")
     ret()
 
 
@@ -112,22 +140,17 @@ def put_file_fields(out: x0, worker: x28) -> x0:
 def send_file_head(status: w0, connection: x27, worker: x28) -> None:
     """Make the answer 200, 206 or 304 of the workspace's file, which the connection takes over."""
     out, code = x19, x20
-    validators, no_part, no_body = label(), label(), label()
+    validators, bare = label(), label()
 
-    with frame(out, code) as leave:
+    with frame(out, code):
         mov(code.w, status)
+        ldr(w9, [worker, Workspace.file])
+        str_(w9, [connection, Connection.file])
         bl(begin)
         mov(out, x0)
         cmp(code.w, 304)
         b.eq(validators)
-        put(out, b"\r\nContent-Type: ")
-        mov(x0, out)
-        ldr(x1, [worker, Workspace.type])
-        ldr(x2, [worker, Workspace.type_size])
-        bl(copy)
-        mov(out, x0)
-        put(out, b"\r\nContent-Length: ")
-        mov(x0, out)
+        bl(put_type)
         ldr(x9, [worker, Workspace.first])
         ldr(x1, [worker, Workspace.end])
         sub(x1, x1, x9)
@@ -136,36 +159,120 @@ def send_file_head(status: w0, connection: x27, worker: x28) -> None:
 
         here(validators)
         mov(x0, out)
-        bl(put_file_fields)
+        bl(put_validators)
+        cmp(code.w, 304)
+        b.eq(bare)
+        bl(put_ranges)
         cmp(code.w, 206)
-        b.ne(no_part)
+        b.ne(bare)
         bl(put_part)
 
-        here(no_part)
+        here(bare)
         bl(put_connection)
         str_(x0, [connection, Connection.out_end])
+        mov(w0, code.w)
+        bl(choose_body)
+        stp(x0, x1, [connection, Connection.file_offset])
+        sub(x1, x1, x0)
+        str_(x1, [connection, Connection.sent])
+    ret()
 
-        # The file is sent for GET, unless there is nothing of it to be sent.
-        ldr(w10, [worker, Workspace.file])
-        str_(w10, [connection, Connection.file])
-        ldr(x11, [connection, Connection.buffer])
-        ldrb(w11, [x11, Buffer.request.method])
-        ldr(x9, [worker, Workspace.first])
-        ldr(x10, [worker, Workspace.end])
-        cmp(w11, Method.HEAD)
-        b.eq(no_body)
+
+@routine
+def choose_body(status: w0, connection: x27, worker: x28) -> tuple[x0, x1]:
+    """Which bytes of the file are the answer's body: the first, and the one behind the last.
+
+    Those that were asked for; or none, for HEAD and 304.
+    """
+    none = label()
+
+    ldr(x9, [connection, Connection.buffer])
+    ldrb(w9, [x9, Buffer.request.method])
+    cmp(status, 304)
+    ccmp(w9, Method.HEAD, Z, Condition.ne)
+    b.eq(none)
+    ldr(x0, [worker, Workspace.first])
+    ldr(x1, [worker, Workspace.end])
+    ret()
+
+    here(none)
+    mov(x0, 0)
+    mov(x1, 0)
+    ret()
+
+
+assert Connection.file_end == Connection.file_offset + 8
+
+
+@routine
+def send_entry_head(status: w0, entry: x1, connection: x27, worker: x28) -> None:
+    """Make the answer 200, 206 or 304 of the file in an entry, whose bytes the connection pins."""
+    out, code, of = x19, x20, x21
+    fresh, tail, opened = label(), label(), label()
+
+    with frame(out, code, of) as leave:
+        mov(code.w, status)
+        mov(of, entry)
+        bl(begin)
+        mov(out, x0)
         cmp(code.w, 304)
-        b.eq(no_body)
-        str_(x9, [connection, Connection.file_offset])
-        str_(x10, [connection, Connection.file_end])
-        sub(x9, x10, x9)
+        b.eq(fresh)
+        ldr(x1, [of, Entry.answer])
+        ldr(w9, [of, Entry.date_at])
+        ldr(w2, [of, Entry.length_at])
+        add(x9, x9, DATE_SIZE)
+        add(x1, x1, x9)
+        sub(x2, x2, x9)
+        bl(copy)
+        ldr(x9, [worker, Workspace.first])
+        ldr(x1, [worker, Workspace.end])
+        sub(x1, x1, x9)
+        bl(write_decimal)
+        ldr(x1, [of, Entry.answer])
+        ldr(w9, [of, Entry.fields_at])
+        ldr(w2, [of, Entry.fields_end])
+        add(x1, x1, x9)
+        sub(x2, x2, x9)
+        bl(copy)
+        cmp(code.w, 206)
+        b.ne(tail)
+        bl(put_part)
+        b(tail)
+
+        here(fresh)
+        add(x1, of, Entry.fresh)
+        ldr(w2, [of, Entry.fresh_size])
+        add(x1, x1, FRESH_DATE + DATE_SIZE)
+        sub(x2, x2, FRESH_DATE + DATE_SIZE + len("\r\n\r\n"))
+        bl(copy)
+
+        here(tail)
+        bl(put_connection)
+        str_(x0, [connection, Connection.out_end])
+        mov(w0, code.w)
+        bl(choose_body)
+        sub(x9, x1, x0)
         str_(x9, [connection, Connection.sent])
+        cbz(x9, leave)
+        str_(of, [connection, Connection.entry])
+        ldr(w9, [of, Entry.pins])
+        add(w9, w9, 1)
+        str_(w9, [of, Entry.pins])
+        ldr(x9, [of, Entry.answer])
+        ldr(w10, [of, Entry.head_size])
+        ldr(w11, [of, Entry.answer_size])
+        add(x9, x9, x10)
+        cmp(w10, w11)
+        b.eq(opened)
+        add(x0, x9, x0)
+        add(x1, x9, x1)
+        stp(x0, x1, [connection, Connection.rest])
         b(leave)
 
-        here(no_body)
-        str_(xzr, [connection, Connection.file_offset])
-        str_(xzr, [connection, Connection.file_end])
-        str_(xzr, [connection, Connection.sent])
+        here(opened)
+        ldr(w9, [of, Entry.file])
+        str_(w9, [connection, Connection.file])
+        stp(x0, x1, [connection, Connection.file_offset])
     ret()
 
 
@@ -187,7 +294,7 @@ def put_part(out: x0, worker: x28) -> x0:
         bl(write_decimal)
         mov(w9, ord("/"))
         strb(w9, [x0], 1)
-        ldr(x1, [worker, Workspace.file_size])
+        ldr(x1, [worker, Workspace.facts.total])
         bl(write_decimal)
     ret()
 
@@ -198,44 +305,23 @@ def refuse(status: w0, connection: x27, worker: x28) -> None:
 
     The workspace has the file's size for 416, and the path for 301.
     """
-    out, code, json, body, size = x19, w20, w21, x22, x23
-    html, sized, bare, done = label(), label(), label(), label()
+    code, body, size = w19, x20, x21
+    done = label()
 
-    with frame(out, code.x, json.x, body, size):
+    with frame(code.x, body, size):
         mov(code, status)
-        bl(begin)
-        mov(out, x0)
+        strh(code, [connection, Connection.status])
         bl(wants_json)
-        mov(json, w0)
-        mov(w1, w0)
-        mov(w0, code)
-        bl(error_body)
-        mov(body, x0)
-        mov(size, x1)
-        cbz(size, bare)
-        cbz(json, html)
-        put(out, b"\r\nContent-Type: application/json")
-        b(sized)
-
-        here(html)
-        put(out, b"\r\nContent-Type: text/html; charset=utf-8")
-
-        here(sized)
-        put(out, b"\r\nContent-Length: ")
-        mov(x0, out)
-        mov(x1, size)
-        bl(write_decimal)
-        mov(out, x0)
-        put(out, b"\r\nVary: Accept")  # another client may get the other form
-
-        here(bare)
-        mov(x0, out)
+        mov(w2, w0)
         mov(w1, code)
-        bl(put_extra_fields)
+        ldr(x9, [connection, Connection.buffer])
+        point(x0, x9, Buffer.output)
+        str_(x0, [connection, Connection.out])
+        bl(put_refusal)
+        mov(body, x1)
+        mov(size, x2)
         bl(put_connection)
         str_(xzr, [connection, Connection.sent])
-        str_(xzr, [connection, Connection.file_offset])
-        str_(xzr, [connection, Connection.file_end])
         ldr(x9, [connection, Connection.buffer])
         ldrb(w9, [x9, Buffer.request.method])
         cmp(w9, Method.HEAD)
@@ -247,6 +333,50 @@ def refuse(status: w0, connection: x27, worker: x28) -> None:
 
         here(done)
         str_(x0, [connection, Connection.out_end])
+    ret()
+
+
+@routine
+def put_refusal(out: x0, status: w1, json: w2, connection: x27, worker: x28) -> tuple[x0, x1, x2]:
+    """Write the head of an answer without a file, up to Connection: where it goes on.
+
+    Also address and length of its body, as JSON or HTML.
+    """
+    at, code, form, body, size = x19, w20, w21, x22, x23
+    html, sized, bare = label(), label(), label()
+
+    with frame(at, code.x, form.x, body, size):
+        mov(code, status)
+        mov(form, json)
+        bl(put_status)
+        mov(at, x0)
+        mov(w0, code)
+        mov(w1, form)
+        bl(error_body)
+        mov(body, x0)
+        mov(size, x1)
+        cbz(size, bare)
+        cbz(form, html)
+        put(at, b"\r\nContent-Type: application/json")
+        b(sized)
+
+        here(html)
+        put(at, b"\r\nContent-Type: text/html; charset=utf-8")
+
+        here(sized)
+        put(at, b"\r\nContent-Length: ")
+        mov(x0, at)
+        mov(x1, size)
+        bl(write_decimal)
+        mov(at, x0)
+        put(at, b"\r\nVary: Accept")  # another client may get the other form
+
+        here(bare)
+        mov(x0, at)
+        mov(w1, code)
+        bl(put_extra_fields)
+        mov(x1, body)
+        mov(x2, size)
     ret()
 
 
@@ -308,7 +438,7 @@ def put_extra_fields(out: x0, status: w1, connection: x27, worker: x28) -> x0:
 
     here(size)
     put(out, b"\r\nContent-Range: bytes */")
-    ldr(x1, [worker, Workspace.file_size])
+    ldr(x1, [worker, Workspace.facts.total])
     b(write_decimal)
 
     here(location)
@@ -358,36 +488,20 @@ BLOCKED = 1
 
 @routine
 def send(connection: x27) -> x0:
-    """Hand the kernel what it takes of head and file: SENT, BLOCKED if it is not all, or -errno.
+    """Hand the kernel what it takes of head, kept body and file.
 
-    A file that ends before its promised length is -EIO: nothing true can follow it.
+    SENT, BLOCKED if it is not all, or -errno.  A file that ends before its promised length is -EIO:
+    nothing true can follow it.
     """
-    again, file, sent, blocked, failed = label(), label(), label(), label(), label()
+    again, sent, blocked, failed = label(), label(), label(), label()
 
     with frame() as leave:
         here(again)
-        ldr(x1, [connection, Connection.out])
-        ldr(x2, [connection, Connection.out_end])
-        subs(x2, x2, x1)
-        b.eq(file)
-        ldr(x9, [connection, Connection.file_offset])
-        ldr(x10, [connection, Connection.file_end])
-        mov(w3, MSG_NOSIGNAL)
-        cmp(x9, x10)
-        announce_more(w3, Condition.lo)
-        ldr(w0, [connection, Connection.socket])
-        mov(x4, 0)
-        mov(w5, 0)
-        calls.sendto()
+        bl(send_memory)
         tbnz(x0, 63, failed)
-        ldr(x9, [connection, Connection.out])
-        ldr(x10, [connection, Connection.out_end])
-        add(x9, x9, x0)
-        str_(x9, [connection, Connection.out])
-        cmp(x9, x10)
-        b.lo(blocked)
+        cmp(x0, BLOCKED)
+        b.eq(leave)
 
-        here(file)
         ldr(x9, [connection, Connection.file_offset])
         ldr(x3, [connection, Connection.file_end])
         subs(x3, x3, x9)
@@ -424,10 +538,95 @@ def send(connection: x27) -> x0:
 
 
 @routine
-def close_file(connection: x27) -> None:
-    """Give back the file that was sent, if there is one."""
-    none = label()
+def send_memory(connection: x27) -> x0:
+    """Hand the kernel what it takes of head and kept body: SENT, BLOCKED, or -errno."""
+    head_size, rest_size, header = x19, x20, x21
+    head_alone, taken, in_rest, whole = label(), label(), label(), label()
 
+    with frame(head_size, rest_size, header, room=MessageHeader.size + 2 * IoVector.size) as leave:
+        ldp(x9, head_size, [connection, Connection.out])
+        ldp(x10, rest_size, [connection, Connection.rest])
+        sub(head_size, head_size, x9)
+        subs(rest_size, rest_size, x10)
+        b.eq(head_alone)
+        mov(header, sp)
+        add(x11, header, MessageHeader.size)
+        stp(x9, head_size, [x11])
+        stp(x10, rest_size, [x11, IoVector.size])
+        write_header(header, x11, 2)
+        ldr(w0, [connection, Connection.socket])
+        mov(x1, header)
+        mov(w2, MSG_NOSIGNAL)
+        calls.sendmsg()
+        b(taken)
+
+        here(head_alone)
+        cbz(head_size, whole)
+        ldr(w0, [connection, Connection.socket])
+        mov(x1, x9)
+        mov(x2, head_size)
+        mov(w3, MSG_NOSIGNAL)
+        ldr(x9, [connection, Connection.file_offset])
+        ldr(x10, [connection, Connection.file_end])
+        cmp(x9, x10)
+        announce_more(w3, Condition.lo)
+        mov(x4, 0)
+        mov(w5, 0)
+        calls.sendto()
+
+        here(taken)
+        tbnz(x0, 63, leave)
+        ldr(x9, [connection, Connection.out])
+        cmp(x0, head_size)
+        b.hi(in_rest)
+        add(x9, x9, x0)
+        str_(x9, [connection, Connection.out])
+        mov(x10, BLOCKED)
+        add(x11, head_size, rest_size)
+        cmp(x0, x11)
+        csel(x0, x10, xzr, Condition.lo)
+        b(leave)
+
+        here(in_rest)
+        add(x9, x9, head_size)
+        str_(x9, [connection, Connection.out])
+        sub(x0, x0, head_size)
+        ldr(x9, [connection, Connection.rest])
+        add(x9, x9, x0)
+        str_(x9, [connection, Connection.rest])
+        mov(x10, BLOCKED)
+        cmp(x0, rest_size)
+        csel(x0, x10, xzr, Condition.lo)
+        b(leave)
+
+        here(whole)
+        mov(x0, SENT)
+    ret()
+
+
+assert SENT == 0
+assert Connection.out_end == Connection.out + 8
+assert Connection.rest_end == Connection.rest + 8
+assert IoVector.length == IoVector.base + 8
+
+
+def write_header(header: X, vectors: X, count: int | X) -> None:
+    """Macro: make the header of a message that consists of so many vectors.  Uses x9."""
+    for field in MessageHeader.address, MessageHeader.control, MessageHeader.control_size:
+        str_(xzr, [header, field])
+    str_(wzr, [header, MessageHeader.address_size])
+    str_(vectors, [header, MessageHeader.vectors])
+    mov(x9, count)
+    str_(x9, [header, MessageHeader.vectors_count])
+
+
+@routine
+def let_go(connection: x27) -> None:
+    """Nothing is sent any more of what the connection had open or pinned."""
+    pinned, none = label(), label()
+
+    ldr(x0, [connection, Connection.entry])
+    cbnz(x0, pinned)
     ldr(w0, [connection, Connection.file])
     tbnz(w0, 31, none)
     mov(w9, NO_FILE)
@@ -436,3 +635,10 @@ def close_file(connection: x27) -> None:
 
     here(none)
     ret()
+
+    here(pinned)
+    str_(xzr, [connection, Connection.entry])
+    mov(w9, NO_FILE)
+    str_(w9, [connection, Connection.file])
+    stp(xzr, xzr, [connection, Connection.rest])
+    b(release_entry)

@@ -13,16 +13,18 @@ from svc0.kernel import calls
 from svc0.kernel.constants import S_IFDIR, S_IFMT, S_IFREG
 from svc0.kernel.errors import Errno
 
+from .cache import Entry, confirm_entry, drop_entry, find_entry, is_known, is_same, may_be_sent
 from .conditional import evaluate
 from .conditions import write_etag
 from .connection import NO_FILE, Buffer, Connection
 from .file import FIND_FLAGS, OPEN_FLAGS, open_beneath, status_of
+from .keeping import keep
 from .macros import point, put
 from .methods import Method
 from .mime import content_type
-from .response import refuse, send_file_head
+from .response import refuse, send_entry_head, send_file_head
 from .target import normalize
-from .workspace import INDEX, Workspace
+from .workspace import INDEX, Facts, Workspace
 
 
 @routine
@@ -69,9 +71,70 @@ assert Method.GET < Method.HEAD < Method.OPTIONS < min(set(Method) - {1, 2, 3})
 
 @routine
 def show(connection: x27, worker: x28) -> None:
-    """Answer with what the workspace's path names: a file, a directory's index, a redirect."""
+    """Answer with what the workspace's path names: a file, a directory's index, a redirect.
+
+    What the cache has of it is used if it is true, and what it has not is kept if it was asked for
+    before.
+    """
+    entry, hash, status = x19, x20, w21
+    look, stranger, describe, uncached, refused, sure = (label() for _ in range(6))
+
+    with frame(entry, hash, status.x) as leave:
+        point(x0, worker, Workspace.path)
+        ldr(x1, [worker, Workspace.path_size])
+        bl(find_entry)
+        mov(hash, x1)
+        mov(entry, x0)
+        cbz(entry, look)
+        bl(may_be_sent)
+        cbnz(w0, sure)
+
+        here(look)
+        bl(find_file)
+        mov(status, w0)
+        cbz(entry, stranger)
+        mov(x0, entry)
+        mov(w1, status)
+        bl(renew_entry)
+        cbnz(w0, sure)
+        b(describe)
+
+        here(stranger)
+        mov(w0, hash.w)
+        bl(is_known)
+        cbz(w0, uncached)
+
+        here(describe)
+        mov(w0, status)
+        bl(keep)
+        mov(entry, x0)
+        cbnz(entry, sure)
+
+        here(uncached)
+        mov(w0, status)
+        cmp(status, 200)
+        b.ne(refused)
+        bl(show_file)
+        b(leave)
+
+        here(sure)
+        mov(x0, entry)
+        bl(show_entry)
+        b(leave)
+
+        here(refused)
+        bl(refuse)
+    ret()
+
+
+@routine
+def find_file(worker: x28) -> w0:
+    """Open what the workspace's path names: 200, and a regular file is open and described.
+
+    Else the status that says why not.
+    """
     path, size = x19, x20
-    missing, refused = label(), label()
+    missing = label()
 
     with frame(path, size) as leave:
         point(path, worker, Workspace.path)
@@ -85,9 +148,6 @@ def show(connection: x27, worker: x28) -> None:
         tbnz(x0, 63, missing)
         str_(w0, [worker, Workspace.file])
         bl(judge_file)
-        cmp(w0, 200)
-        b.ne(refused)
-        bl(show_file)
         b(leave)
 
         here(missing)
@@ -95,20 +155,86 @@ def show(connection: x27, worker: x28) -> None:
         mov(x0, path)
         mov(x1, size)
         bl(why_missing)
+    ret()
+
+
+@routine
+def renew_entry(entry: x0, status: w1, worker: x28) -> w0:
+    """See whether an entry is true still, given what its path names now: 1, and it may be sent.
+
+    Else 0, and it is dropped.  A file that is open in the workspace is closed if it is that of the
+    entry.
+    """
+    of, code = x19, w20
+    changed = label()
+
+    with frame(of, code.x) as leave:
+        mov(of, entry)
+        mov(code, status)
+        bl(is_same)
+        cbz(w0, changed)
+        ldr(x9, [worker, Workspace.ticks])
+        str_(x9, [of, Entry.looked])
+        mov(x0, of)
+        bl(confirm_entry)
+        mov(w0, 1)
+        cmp(code, 200)
+        b.ne(leave)
+        ldr(w0, [worker, Workspace.file])
+        calls.close()
+        mov(w0, 1)
+        b(leave)
+
+        here(changed)
+        mov(x0, of)
+        bl(drop_entry)
+        mov(w0, 0)
+    ret()
+
+
+@routine
+def show_entry(entry: x0, connection: x27, worker: x28) -> None:
+    """Answer with what an entry has, as conditions will have it; it is known to be true."""
+    of = x19
+    refused = label()
+
+    with frame(of) as leave:
+        mov(of, entry)
+        ldr(w0, [of, Entry.status])
+        cmp(w0, 200)
+        b.ne(refused)
+        add(x9, of, Entry.facts)
+        add(x10, worker, Workspace.facts)
+        for at in range(0, Facts.size, 16):
+            ldr(v0.q, [x9, at])
+            str_(v0.q, [x10, at])
+        ldr(x9, [of, Entry.facts.total])
+        stp(xzr, x9, [worker, Workspace.first])
+        ldr(x0, [connection, Connection.buffer])
+        bl(evaluate)
+        cmp(w0, 412)
+        b.hs(refused)
+        mov(x1, of)
+        bl(send_entry_head)
+        b(leave)
 
         here(refused)
         bl(refuse)
     ret()
 
 
+assert Workspace.end == Workspace.first + 8
+
+
 @routine
 def judge_file(worker: x28) -> w0:
     """Look at what was opened: 200 for a regular file; else it is closed, and the status says why.
 
-    That is 301 for a directory, if its path has no slash.  The workspace gets the file's ``stat``.
+    That is 301 for a directory, if its path has no slash.  The workspace gets the file's ``stat``,
+    and what an answer says of it.
     """
     status = w19
-    failed, other, close_it = label(), label(), label()
+    failed, other, close_it, regular = label(), label(), label(), label()
 
     with frame(status.x) as leave:
         ldr(w0, [worker, Workspace.file])
@@ -117,10 +243,9 @@ def judge_file(worker: x28) -> w0:
         tbnz(x0, 63, failed)
         ldrh(w9, [worker, Workspace.stat.mode])
         and_(w9, w9, S_IFMT)
-        mov(w0, 200)
         mov(w10, S_IFREG)
         cmp(w9, w10)
-        b.eq(leave)
+        b.eq(regular)
         mov(w10, S_IFDIR)
         cmp(w9, w10)
         b.ne(other)
@@ -133,6 +258,11 @@ def judge_file(worker: x28) -> w0:
         here(other)
         mov(status, 404)
         b(close_it)
+
+        here(regular)
+        bl(describe_file)
+        mov(w0, 200)
+        b(leave)
 
         here(failed)
         bl(status_of)
@@ -237,7 +367,6 @@ def show_file(connection: x27, worker: x28) -> None:
     refused = label()
 
     with frame(status.x) as leave:
-        bl(describe_file)
         ldr(x0, [connection, Connection.buffer])
         bl(evaluate)
         mov(status, w0)
@@ -261,19 +390,18 @@ def describe_file(worker: x28) -> None:
 
     with frame(path, size):
         ldr(x9, [worker, Workspace.stat.file_size])
-        str_(x9, [worker, Workspace.file_size])
-        str_(xzr, [worker, Workspace.first])
-        str_(x9, [worker, Workspace.end])
+        str_(x9, [worker, Workspace.facts.total])
+        stp(xzr, x9, [worker, Workspace.first])
         ldr(x1, [worker, Workspace.stat.modified.seconds])
-        str_(x1, [worker, Workspace.modified])
+        str_(x1, [worker, Workspace.facts.modified])
         ldr(x2, [worker, Workspace.stat.modified.nanoseconds])
         mov(x3, x9)
         ldr(x4, [worker, Workspace.now])
-        add(x0, worker, Workspace.etag)
+        add(x0, worker, Workspace.facts.etag)
         bl(write_etag)
-        add(x9, worker, Workspace.etag)
+        add(x9, worker, Workspace.facts.etag)
         sub(x0, x0, x9)
-        str_(x0, [worker, Workspace.etag_size])
+        str_(x0, [worker, Workspace.facts.etag_size])
 
         point(path, worker, Workspace.path)
         ldr(size, [worker, Workspace.path_size])
@@ -285,6 +413,6 @@ def describe_file(worker: x28) -> None:
         mov(x0, path)
         add(x1, size, x9)
         bl(content_type)
-        str_(x0, [worker, Workspace.type])
-        str_(x1, [worker, Workspace.type_size])
+        str_(x0, [worker, Workspace.facts.type])
+        str_(x1, [worker, Workspace.facts.type_size])
     ret()

@@ -22,6 +22,7 @@ class Settings(Struct):
     body_seconds: u32
     idle_seconds: u32
     send_seconds: u32
+    cache_seconds: u32
     stop_seconds: u32
     root: u8 = array(OPTIONS["root"].size)
     address: u8 = array(OPTIONS["address"].size)

@@ -8,7 +8,7 @@ the one after their last byte, so that a head is written by one call after the
 other; whoever called has made sure that there is room.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from svc0.a64 import *
 
@@ -588,15 +588,22 @@ TOKEN = frozenset(b"!#$%&'*+-.^_`|~" + bytes(range(ord("0"), ord("9") + 1))) | f
 )
 """tchar, RFC 9110 5.6.2."""
 
-TOKEN_HIGH = Data((1 << high if high < 8 else 0 for high in range(16)), align=STEP)
-TOKEN_LOW = Data(
-    (sum(1 << high for high in range(8) if high << 4 | low in TOKEN) for low in range(16)),
-    align=STEP,
-)
-"""A byte is one of a token if what its halves find in these two tables has a bit in common."""
-assert all(
-    (TOKEN_HIGH[byte >> 4] & TOKEN_LOW[byte & 15] != 0) == (byte in TOKEN) for byte in range(256)
-)
+
+def nibbles(bytes_: Collection[int]) -> tuple[Data, Data]:
+    """Two tables of 16: of a byte's upper half and of its lower; none of the bytes is above 0x7F.
+
+    A byte is one of them if what its halves find in the tables has a bit in common.
+    """
+    high = Data((1 << high if high < 8 else 0 for high in range(16)), align=STEP)
+    low = Data(
+        (sum(1 << high for high in range(8) if high << 4 | low in bytes_) for low in range(16)),
+        align=STEP,
+    )
+    assert all((high[byte >> 4] & low[byte & 15] != 0) == (byte in bytes_) for byte in range(256))
+    return high, low
+
+
+TOKEN_HIGH, TOKEN_LOW = nibbles(TOKEN)
 
 
 @routine

@@ -15,18 +15,22 @@ from typing import Never
 from svc0.a64 import *
 from svc0.kernel import calls
 from svc0.kernel.constants import MSG_NOSIGNAL
-from svc0.kernel.structs import SocketAddress
 
+from .address import write_address
+from .cache import open_cache
 from .clock import seconds_now
-from .connection import Connection, State
-from .conversation import CLOSE, expire, set_deadline, wake
+from .connection import Connection, State, Then
+from .conversation import CLOSE, expire, wake
 from .dates import write_date
+from .deadlines import be_patient, join_list, leave_list, set_deadlines
 from .file import find_confinement, status_of
+from .head import FEW_NAMES, NAMES
 from .listeners import take_client
-from .log import flush_log
+from .log import flush_log, write_log_times
 from .poller import (
     EVENT_SIZE,
     Event,
+    await_output,
     ignore_input,
     open_poller,
     seconds_passed,
@@ -35,16 +39,20 @@ from .poller import (
     watch_for_input,
 )
 from .pool import fill_pools, give_connection, take_connection
-from .response import close_file
-from .settings import SETTINGS, Settings
+from .response import let_go
+from .settings import SETTINGS, LogFormat, Settings
 from .status import STATUSES
 from .terminal import FAILURE
-from .workspace import Own, Workspace
+from .watch import open_watch, take_changes
+from .workspace import Own, Patience, Workspace
 
 LOG_PATIENCE = 100
 """Milliseconds that log lines wait for company when nothing else happens."""
 
 FOREVER = -1
+
+ACCEPTS_MAX = 32
+"""Clients that are taken at once, so that those who are served already do not wait for long."""
 
 
 def busy_answer() -> bytes:
@@ -69,12 +77,16 @@ def run_worker(listener: w0, root: w1, worker: x28) -> Never:
     str_(listener, [worker, Workspace.listener])
     str_(root, [worker, Workspace.root])
     bl(find_confinement)
+    bl(use_settings)
     adr(x9, SETTINGS)
     ldr(w0, [x9, Settings.connections])
     bl(fill_pools)
     tbnz(x0, 63, failed)
+    bl(open_cache)
+    tbnz(x0, 63, failed)
     bl(open_poller)
     tbnz(x0, 63, failed)
+    bl(open_watch)
     ldr(w0, [worker, Workspace.listener])
     mov(x1, Own.LISTENER)
     bl(watch_for_input)
@@ -90,6 +102,24 @@ def run_worker(listener: w0, root: w1, worker: x28) -> Never:
     here(failed)
     mov(w0, FAILURE)
     calls.exit()
+
+
+@routine
+def use_settings(worker: x28) -> None:
+    """Note what follows from the settings: how long connections live, and what is logged."""
+    adr(x9, SETTINGS)
+    ldr(w10, [x9, Settings.requests])
+    str_(w10, [worker, Workspace.requests])
+    ldrb(w10, [x9, Settings.log])
+    adr(x11, NAMES)
+    adr(x12, FEW_NAMES)
+    cmp(w10, LogFormat.COMMON)
+    csel(x11, x11, x12, Condition.hi)
+    str_(x11, [worker, Workspace.names])
+    ret()
+
+
+assert max(LogFormat.NONE, LogFormat.COMMON) < min(LogFormat.COMBINED, LogFormat.JSON)
 
 
 # --- the loop -----------------------------------------------------------------------
@@ -118,14 +148,27 @@ def wait(worker: x28) -> x0:
 
 @routine
 def handle_events(count: x0, worker: x28) -> None:
-    """Do what each event asks for."""
-    event, end, connection = x19, x20, x27
-    own, timer, signals = label(), label(), label()
+    """Do what each event asks for; changes come first, so that all answers know of them."""
+    event, end, connection, crowd = x19, x20, x27, x21
+    own, timer, signals, ready = (label() for _ in range(4))
 
-    with frame(event, end, connection) as leave:
+    with frame(event, end, connection, crowd) as leave:
+        mov(crowd, count)
         add(event, worker, Workspace.events)
         mov(x9, EVENT_SIZE)
         madd(end, count, x9, event)
+
+        look = here()
+        cmp(event, end)
+        b.hs(ready)
+        ldr(x9, [event, Event.data])
+        add(event, event, EVENT_SIZE)
+        cmp(x9, Own.CHANGES)
+        b.ne(look)
+        bl(take_changes)
+
+        here(ready)
+        add(event, worker, Workspace.events)
 
         again = here()
         cmp(event, end)
@@ -144,7 +187,8 @@ def handle_events(count: x0, worker: x28) -> None:
         cmp(connection, Own.TIMER)
         b.eq(timer)
         b.hi(signals)
-        bl(accept_client)
+        mov(x0, crowd)
+        bl(accept_clients)
         b(again)
 
         here(timer)
@@ -154,21 +198,24 @@ def handle_events(count: x0, worker: x28) -> None:
         b(again)
 
         here(signals)
+        cmp(connection, Own.SIGNALS)
+        b.ne(again)
         bl(begin_to_stop)
         b(again)
     ret()
 
 
-assert Own.LISTENER < Own.TIMER < Own.SIGNALS < 16
+assert Own.LISTENER < Own.TIMER < Own.SIGNALS < Own.CHANGES < 16
 
 
 @routine
 def close_connection(connection: x27, worker: x28) -> None:
     """Close a connection and all it holds."""
     with frame():
-        bl(close_file)
+        bl(let_go)
         ldr(w0, [connection, Connection.socket])
         calls.close()
+        bl(leave_list)
         bl(give_connection)
     ret()
 
@@ -177,14 +224,37 @@ def close_connection(connection: x27, worker: x28) -> None:
 
 
 @routine
-def accept_client(worker: x28) -> None:
-    """Take one client from the listener; the next one makes an event of its own.
+def accept_clients(events: x0, worker: x28) -> None:
+    """Take clients from the listener: one if it is the only event, up to ACCEPTS_MAX in a crowd.
+
+    If there are more, they make an event of their own.
+    """
+    left = x19
+    crowd = label()
+
+    with frame(left) as leave:
+        mov(left, 1)
+        cmp(events, 1)
+        b.ls(crowd)
+        mov(left, ACCEPTS_MAX)
+
+        here(crowd)
+        bl(accept_client)
+        cbz(w0, leave)
+        subs(left, left, 1)
+        b.ne(crowd)
+    ret()
+
+
+@routine
+def accept_client(worker: x28) -> w0:
+    """Take one client, and what it has sent already: 1; 0 if there was none.
 
     An error of the client's connection is the client's, and there is always a next one; but
     without a descriptor for it the event would come again at once, and so for ever.
     """
     socket, connection = x19, x27
-    failed, busy = label(), label()
+    failed, busy, taken = label(), label(), label()
 
     with frame(socket, connection) as leave:
         ldr(w0, [worker, Workspace.listener])
@@ -196,30 +266,75 @@ def accept_client(worker: x28) -> None:
         cbz(x0, busy)
         mov(connection, x0)
         str_(socket.w, [connection, Connection.socket])
-        for at in range(0, SocketAddress.size, 4):
-            ldr(w9, [worker, int(Workspace.peer) + at])
-            str_(w9, [connection, int(Connection.peer) + at])
-        set_deadline(connection, worker, Settings.idle_seconds)
-        mov(w0, socket.w)
-        mov(x1, connection)
-        bl(watch_for_input)
-        tbz(x0, 63, leave)
+        bl(welcome)
+        bl(wake)
+        cmp(x0, CLOSE)
+        b.eq(taken)
+        bl(watch_connection)
+        cmp(x0, 0)
+        mov(w0, 1)
+        b.eq(leave)
+
+        here(taken)
         bl(close_connection)
+        mov(w0, 1)
         b(leave)
 
         here(failed)
         bl(status_of)
         cmp(w0, 503)
+        mov(w0, 0)
         b.ne(leave)
         mov(w9, 1)
         str_(w9, [worker, Workspace.deaf])
         ldr(w0, [worker, Workspace.listener])
         bl(ignore_input)
+        mov(w0, 0)
         b(leave)
 
         here(busy)
         mov(w0, socket.w)
         bl(turn_away)
+        mov(w0, 1)
+    ret()
+
+
+@routine
+def welcome(connection: x27, worker: x28) -> None:
+    """A new connection: who it is, and that it has its time for a first request."""
+    with frame():
+        add(x0, connection, Connection.peer)
+        add(x1, worker, Workspace.peer)
+        bl(write_address)
+        add(x9, connection, Connection.peer)
+        sub(x9, x0, x9)
+        strh(w9, [connection, Connection.peer_size])
+        add(x9, worker, Workspace.until)
+        ldr(x9, [x9, 8 * Patience.IDLE])
+        str_(x9, [connection, Connection.deadline])
+        mov(w0, Patience.IDLE)
+        bl(join_list)
+    ret()
+
+
+@routine
+def watch_connection(connection: x27, worker: x28) -> x0:
+    """Let the poller tell of a connection, of which it did not know: 0, or -errno."""
+    done = label()
+
+    with frame() as leave:
+        ldr(w0, [connection, Connection.socket])
+        mov(x1, connection)
+        bl(watch_for_input)
+        tbnz(x0, 63, leave)
+        mov(w9, 1)
+        strb(w9, [connection, Connection.watched])
+        ldrb(w9, [connection, Connection.then])
+        tbz(w9, bit(Then.WRITABLE), done)
+        bl(await_output)
+
+        here(done)
+        mov(x0, 0)
     ret()
 
 
@@ -264,13 +379,18 @@ def turn_away(socket: w0) -> None:
 
 @routine
 def take_time(worker: x28) -> None:
-    """Ask the clock, and write the Date that answers carry until the next tick."""
+    """Ask the clock, and write what follows from it until the next tick: dates, and deadlines."""
     with frame():
         bl(seconds_now)
         mov(x1, x0)
         str_(x1, [worker, Workspace.now])
+        ldr(x9, [worker, Workspace.epoch])
+        add(x9, x9, 1)
+        str_(x9, [worker, Workspace.epoch])
         add(x0, worker, Workspace.date)
         bl(write_date)
+        bl(write_log_times)
+        bl(set_deadlines)
     ret()
 
 
@@ -292,34 +412,31 @@ def tick(seconds: x0, worker: x28) -> None:
 @routine
 def expire_late(worker: x28) -> None:
     """End what took too long.  Each has at least its seconds, since the first of them had begun."""
-    connection, end = x27, x19
-    quiet = label()
+    connection, patience = x27, x19
+    again, next_one = label(), label()
 
-    with frame(connection, end) as leave:
-        ldr(connection, [worker, Workspace.connections])
-        ldr(end, [worker, Workspace.fresh_connections])
+    with frame(connection, patience):
+        mov(patience, 0)
 
-        again = here()
-        cmp(connection, end)
-        b.hs(leave)
-        ldrb(w9, [connection, Connection.state])
-        cbz(w9, quiet)
+        here(again)
+        add(x9, worker, Workspace.soonest)
+        ldr(connection, [x9, patience, lsl(3)])
+        cbz(connection, next_one)
         ldr(x9, [connection, Connection.deadline])
         ldr(x10, [worker, Workspace.ticks])
         cmp(x9, x10)
-        b.hs(quiet)
+        b.hs(next_one)
         bl(expire)
         cmp(x0, CLOSE)
-        b.ne(quiet)
+        b.ne(again)
         bl(close_connection)
-
-        here(quiet)
-        add(connection, connection, Connection.size)
         b(again)
+
+        here(next_one)
+        add(patience, patience, 1)
+        cmp(patience, len(Patience))
+        b.lo(again)
     ret()
-
-
-assert State.FREE == 0
 
 
 # --- the end ------------------------------------------------------------------------
@@ -338,6 +455,7 @@ def begin_to_stop(worker: x28) -> None:
         cbnz(w9, leave)
         mov(w9, 1)
         str_(w9, [worker, Workspace.stopping])
+        str_(wzr, [worker, Workspace.requests])
         str_(wzr, [worker, Workspace.deaf])
         adr(x9, SETTINGS)
         ldr(w9, [x9, Settings.stop_seconds])
@@ -382,9 +500,8 @@ def close_idle(worker: x28) -> None:
         b(quiet)
 
         here(fresh)  # its first request is on its way, or it never comes
-        ldr(x9, [worker, Workspace.ticks])
-        add(x9, x9, 1)
-        str_(x9, [connection, Connection.deadline])
+        mov(w0, Patience.FAREWELL)
+        bl(be_patient)
 
         here(quiet)
         add(connection, connection, Connection.size)

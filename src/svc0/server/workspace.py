@@ -8,7 +8,7 @@ connection they are about in x27.
 from enum import IntEnum
 
 from svc0.a64 import *
-from svc0.kernel.structs import EpollEvent, Kevent, SocketAddress, Stat
+from svc0.kernel.structs import EpollEvent, IoVector, Kevent, SocketAddress, Stat
 
 from .limits import PATH_MAX
 
@@ -21,12 +21,50 @@ LOG_ROOM = 64 * 1024
 INDEX = b"index.html"
 
 
+BATCH_MAX = 64
+"""Answers to pipelined requests that leave together."""
+
+
 class Own(IntEnum):
     """What events carry that are no connection's: a connection's carry its address."""
 
     LISTENER = 1
     TIMER = 2
     SIGNALS = 3
+    CHANGES = 4
+
+
+class Patience(IntEnum):
+    """How long a connection may take for what is waited for: the lists of deadlines."""
+
+    IDLE = 0  # between two requests
+    HEAD = 1
+    BODY = 2
+    SEND = 3
+    LINGER = 4
+    FAREWELL = 5  # for a first request, when the worker was told to stop
+
+
+class Facts(Struct):
+    """What an answer says of a file."""
+
+    total: u64  # bytes of it
+    modified: u64  # seconds since the epoch
+    type: u64  # Content-Type: address and length
+    type_size: u64
+    etag_size: u64
+    etag: u8 = array(40)
+
+
+class Queued(Struct):
+    """An answer that waits to leave together with others."""
+
+    entry: u64  # it lies there
+    start: u32  # where its request starts in the input
+    log_size: u32  # of the log, before its line
+    head_size: u32
+    status: u32
+    spare: u64
 
 
 class Workspace(Struct):
@@ -40,10 +78,16 @@ class Workspace(Struct):
     root: i32  # the directory that is served
     stopping: u32  # 1: finish what is in flight, then end
     no_confinement: u32  # 1: this kernel does not keep paths beneath a directory by itself
+    changes: i32  # a descriptor that tells of changes below the root, or -1
+    requests: u32  # most of one connection; 0 when stopping: then each is its last
+    queued: u32  # answers that wait to leave together
     active: u32  # connections in use
     deaf: u32  # 1: no descriptor was left for a client; the next tick hears the listener again
     now: u64  # seconds since the epoch
     ticks: u64  # seconds since the worker started; deadlines are counted in them
+    epoch: u64  # grows with every tick, and whenever something below the root may have changed
+    changed: u64  # the epoch of the last change
+    names: u64  # the table of the fields that heads are searched for
     stop_tick: u64  # when to give up finishing
     connections: u64  # the table of connections
     fresh_connections: u64  # from here on they were never used
@@ -55,18 +99,20 @@ class Workspace(Struct):
     log_size: u32  # bytes in the log that wait
     status: u32
     file: i32  # the file that is to be sent, or NO_FILE
-    type: u64  # Content-Type: address and length
-    type_size: u64
-    file_size: u64
+    queued_bytes: u64
     first: u64  # of the bytes to be sent, and the one behind the last
     end: u64
-    modified: u64  # seconds since the epoch
-    etag_size: u64
     path_size: u64
+    facts: Facts  # of the file
     stat: Stat
     peer: SocketAddress
-    etag: u8 = array(64)
+    until: u64 = array(len(Patience))  # the deadline that each patience has now,
+    soonest: u64 = array(len(Patience))  # and the connections that have it, in this order
+    latest: u64 = array(len(Patience))
     date: u8 = array(32)  # now, as in Date
+    log_time: u8 = array(48)  # and as in the log, with what stands around it
+    vector: IoVector = array(BATCH_MAX)  # the answers that wait,
+    queue: Queued = array(BATCH_MAX)  # and what is to be known of them
     events: u64 = array(EVENTS_MAX * max(EpollEvent.size, Kevent.size) // 8)
     path: u8 = array(PATH_MAX + 32)  # decoded, with room for INDEX and a NUL
     log: u8 = array(LOG_ROOM)
