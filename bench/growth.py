@@ -18,7 +18,7 @@ from typing import Final
 from bench import load
 from bench.client import Client
 from bench.counting import counted, windows
-from bench.running import INDEX, Running, running
+from bench.running import INDEX, Running, put, running
 from bench.servers import Processor, Server
 
 ACTIVE: Final = 100
@@ -75,9 +75,9 @@ def site_of(number: int) -> Generator[Path, None, None]:
     """A root with so many small files besides its index."""
     site = Path(tempfile.mkdtemp(prefix="svc0-files-"))
     try:
-        (site / INDEX).write_bytes(b"x" * 612)
+        put(site / INDEX, b"x" * 612)
         for n in range(number):
-            (site / f"{n}.html").write_bytes(b"<p>%d</p>" % n)
+            put(site / f"{n}.html", b"<p>%d</p>" % n)
         yield site
     finally:
         shutil.rmtree(site)

@@ -25,7 +25,7 @@ from typing import Final
 
 from bench import counting, load, packages, programs
 from bench.counting import Counts
-from bench.running import FILES
+from bench.running import CHANGED, FILES
 from bench.servers import Place, Processor, Server
 from tests.system import kernel
 from tests.system.cpio import Cpio
@@ -114,7 +114,7 @@ class Guest:
         for name in self.files(wanted):
             archive.file(name, (self.root / name).read_bytes(), 0o755)
         for name, size in FILES.items():
-            archive.file(str((SITE / name).relative_to(ROOT)), b"x" * size)
+            archive.file(str((SITE / name).relative_to(ROOT)), b"x" * size, mtime=CHANGED)
         lines: list[str] = []
         for number, job in enumerate(self.jobs):
             place = Place(FIRST_PORT + number, SITE, Path(f"/job/{number}"), job.body)
