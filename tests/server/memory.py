@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from svc0.a64 import Field, Struct, i32, i64, sizeof
 from svc0.machine.call import Caller
-from svc0.server.connection import Buffer
+from svc0.server.cache import Entry, Life, Size
+from svc0.server.connection import NO_FILE, Buffer
+from tests.model.respond import answer
 
 
 class Memory:
@@ -55,3 +57,49 @@ class Input(Memory):
     def at(self, offset: int, size: int) -> bytes:
         """Some bytes of the input."""
         return self.machine.read(self.address + Buffer.input + offset, size)
+
+
+class Kept(Memory):
+    """An entry that is about a file, as keeping leaves it: its heads are those of the model.
+
+    ``fields`` are what the head says of the file.  Its bytes lie behind the head, or there are none
+    and the file is open.
+    """
+
+    def __init__(
+        self,
+        machine: Caller,
+        fields: dict[bytes, bytes],
+        now: int,
+        content: bytes | None,
+        *,
+        size: int | None = None,
+        file: int = NO_FILE,
+    ) -> None:
+        super().__init__(machine, Entry)
+        total = len(content or b"") if size is None else size
+        same = {name: fields[name] for name in (b"Last-Modified", b"ETag")}
+        self.head = answer(200, now, fields={**fields, b"Content-Length": b"%d" % total}).encode()
+        self.fresh = answer(304, now, fields=same).encode()
+        self.body = b"" if content is None else content
+        place = machine.place(bytearray(self.head + self.body), name="the answer")
+        length_at = self.head.index(b"Content-Length: ") + len(b"Content-Length: ")
+        for field, value in {
+            Entry.answer: place,
+            Entry.answer_size: len(self.head + self.body),
+            Entry.head_size: len(self.head),
+            Entry.fresh_size: len(self.fresh),
+            Entry.date_at: self.head.index(b"Date: ") + len(b"Date: "),
+            Entry.length_at: length_at,
+            Entry.fields_at: self.head.index(b"\r\n", length_at),
+            Entry.fields_end: len(self.head) - len(b"\r\n\r\n"),
+            Entry.status: 200,
+            Entry.file: file,
+            Entry.life: Life.KEPT,
+            Entry.shelf: Size.OPEN if content is None else Size.SMALL,
+            Entry.fresh: self.fresh,
+            Entry.facts.total: total,
+            Entry.facts.etag: fields[b"ETag"],
+            Entry.facts.etag_size: len(fields[b"ETag"]),
+        }.items():
+            self[field] = value

@@ -84,13 +84,13 @@ def test_evaluate(method: bytes, fields: list[tuple[bytes, bytes]], mtime: int) 
         workspace = machine.place(bytes(sizeof(Workspace)))
         numbers = {
             Workspace.now: NOW,
-            Workspace.modified: mtime,
-            Workspace.file_size: SIZE,
-            Workspace.etag_size: len(etag),
+            Workspace.facts.modified: mtime,
+            Workspace.facts.total: SIZE,
+            Workspace.facts.etag_size: len(etag),
         }
         for field, number in numbers.items():
             machine.write(workspace + field, number.to_bytes(8, "little"))
-        machine.write(workspace + Workspace.etag, etag)
+        machine.write(workspace + Workspace.facts.etag, etag)
         status = machine.call(machine.place(buffer), workspace)
         part = tuple(
             int.from_bytes(machine.read(workspace + field, 8), "little")
@@ -119,10 +119,10 @@ class Asked:
         with caller(routine) as machine:
             worker = Memory(machine, Workspace)
             worker[Workspace.now] = NOW
-            worker[Workspace.modified] = self.validators.mtime
-            worker[Workspace.file_size] = SIZE
-            worker[Workspace.etag] = tag
-            worker[Workspace.etag_size] = len(tag)
+            worker[Workspace.facts.modified] = self.validators.mtime
+            worker[Workspace.facts.total] = SIZE
+            worker[Workspace.facts.etag] = tag
+            worker[Workspace.facts.etag_size] = len(tag)
             worker[Workspace.first], worker[Workspace.end] = UNTOUCHED
             result = machine.call(machine.place(self.buffer), *arguments, int(worker))
             return result, (worker[Workspace.first], worker[Workspace.end])

@@ -23,7 +23,9 @@ def test_forget_request(start: int) -> None:
         for field in (Buffer.start, Buffer.cursor, Buffer.scanned):
             assert buffer[field] == start
         assert buffer[Buffer.received] == INPUT_MAX
-        known = Buffer.request.table - Buffer.request
-        assert not any(buffer.bytes(Buffer.request, known)), "the table is read up to known"
-        rest = Buffer.size - Buffer.input
-        assert buffer.bytes(Buffer.input, rest) == b"\xee" * rest
+        known = Buffer.request.firsts - Buffer.request
+        assert not any(buffer.bytes(Buffer.request, known)), "seen and further say what is known"
+        rest = Buffer.size - Buffer.request.firsts
+        assert buffer.bytes(Buffer.request.firsts, rest) == b"\xee" * rest
+        before = int(Buffer.start)
+        assert buffer.bytes(Buffer.next, before) == b"\xee" * before

@@ -214,7 +214,7 @@ def check_empty(buffer: Memory) -> None:
     """Nothing was received, and nothing is known of a request."""
     for field in (Buffer.start, Buffer.received, Buffer.cursor, Buffer.scanned):
         assert buffer[field] == 0
-    known = Buffer.request.table - Buffer.request
+    known = Buffer.request.firsts - Buffer.request
     assert not any(buffer.bytes(Buffer.request, known))
 
 

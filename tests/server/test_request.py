@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from svc0.a64 import Field, sizeof
 from svc0.machine.call import Caller, caller
 from svc0.server import request as under_test
 from svc0.server.connection import Buffer
@@ -213,6 +214,18 @@ def expected_head(data: bytes) -> model.Request | int:
         return -fault.status
 
 
+def remembered(buffer: Input, kind: Kind) -> list[bytes]:
+    """Every value that a Request has of a kind, taken from its tables as connection.py says."""
+    entries: list[int] = []
+    if buffer[Buffer.request.seen] >> kind & 1:
+        entries.append(buffer[Buffer.request.firsts[kind]])
+    for at in range(buffer[Buffer.request.further]):
+        other = buffer[Buffer.request.table[at]]
+        entries += [other] * (other >> 16 & 0xFF == kind)
+    assert (buffer[Buffer.request.repeated] >> kind & 1) == (len(entries) > 1)
+    return [buffer.at(entry & 0xFFFF, entry >> 32) for entry in entries]
+
+
 def judge(data: bytes, places: list[int]) -> None:
     """A head that comes in pieces means what the model says of all that is there."""
     with caller(under_test.parse) as machine:
@@ -232,8 +245,8 @@ def judge(data: bytes, places: list[int]) -> None:
             line = buffer.at(buffer[Buffer.request.line], buffer[Buffer.request.line_size])
             assert line == there.lstrip(b"\r\n").partition(b"\r\n")[0]
             for kind in Kind:
-                seen = buffer.bytes(Buffer.request.seen)[kind]
-                assert seen == len(expected.values(kind.field))
+                assert remembered(buffer, kind) == expected.values(kind.field)
+            assert not buffer[Buffer.request.seen] & ~sum(1 << kind for kind in Kind)
             return
 
 
@@ -283,60 +296,63 @@ def test_limits(over: int, ended: bool) -> None:
 # --- each part of a head by itself ------------------------------------------------------
 
 
-def entry(kind: int, start: int, size: int) -> bytes:
-    """How a value is remembered (connection.py)."""
-    return (kind | start << 16 | size << 32).to_bytes(8, "little")
+REQUEST = Buffer.request
+masks = st.integers(0, 2**32 - 1)
 
 
-def table(buffer: Input) -> bytes:
-    return buffer.bytes(Buffer.request.table)
+def noted(request: bytearray, field: Field, value: int) -> None:
+    """Put a number into a Request's bytes."""
+    at = field - REQUEST
+    request[at : at + field.width] = value.to_bytes(field.width, "little")
 
 
 @given(
     kind=st.sampled_from(Kind),
     start=st.integers(0, INPUT_MAX),
     size=st.integers(0, HEAD_MAX),
-    known=st.integers(0, FIELDS_MAX - 1),
-    seen=st.integers(0, FIELDS_MAX - 1),
+    further=st.integers(0, FIELDS_MAX - 1),
+    seen=masks,
+    repeated=masks,
     rest=st.binary(min_size=8, max_size=8),
 )
+@example(Kind.HOST, 0, 0, 0, 0, 0, bytes(8))
+@example(Kind.USER_AGENT, INPUT_MAX, HEAD_MAX, FIELDS_MAX - 1, 2**32 - 1, 0, b"\xff" * 8)
 def test_remember_field(
-    kind: Kind, start: int, size: int, known: int, seen: int, rest: bytes
+    kind: Kind, start: int, size: int, further: int, seen: int, repeated: int, rest: bytes
 ) -> None:
-    """One entry and one count change, whatever stands around them."""
+    """The first of a kind has its own place, others are listed; nothing around them changes."""
     with caller(under_test.remember_field) as machine:
         buffer = Input(machine)
-        before = bytearray(rest * FIELDS_MAX)
-        counts = bytearray(rest * 2)
-        counts[kind] = seen
-        machine.write(buffer.address + Buffer.request.table, before)
-        machine.write(buffer.address + Buffer.request.seen, counts)
-        buffer[Buffer.request.known] = known
-        place = buffer.address + Buffer.input + start
-        machine.call(place, size, kind, int(buffer))
-        before[8 * known : 8 * known + 8] = entry(kind, start, size)
-        counts[kind] += 1
-        assert table(buffer) == before
-        assert buffer.bytes(Buffer.request.seen) == counts
-        assert buffer[Buffer.request.known] == known + 1
+        request = bytearray(rest * (sizeof(REQUEST) // 8))
+        noted(request, REQUEST.seen, seen)
+        noted(request, REQUEST.repeated, repeated)
+        noted(request, REQUEST.further, further)
+        machine.write(buffer.address + REQUEST, request)
+        machine.call(buffer.address + Buffer.input + start, size, kind, int(buffer))
+        if seen >> kind & 1:
+            noted(request, REQUEST.repeated, repeated | 1 << kind)
+            noted(request, REQUEST.table[further], start | kind << 16 | size << 32)
+            noted(request, REQUEST.further, further + 1)
+        else:
+            noted(request, REQUEST.seen, seen | 1 << kind)
+            noted(request, REQUEST.firsts[kind], start | size << 32)
+        assert buffer.bytes(REQUEST) == request
 
 
-@given(line=fields | st.binary(max_size=40), before=st.binary(max_size=20))
-def test_judge_field(line: bytes, before: bytes) -> None:
+@given(line=fields | st.binary(max_size=40), before=st.binary(max_size=20), times=st.integers(1, 3))
+def test_judge_field(line: bytes, before: bytes, times: int) -> None:
+    """A line of ours is remembered, as often as it comes, and no other leaves a trace."""
     with caller(under_test.judge_field) as machine:
         buffer = Input(machine, before + line)
         start = buffer.address + Buffer.input + len(before)
-        result = machine.call(int(buffer), start, len(line))
         kind, raw = expected_field(line)
-        assert result == min(kind, 0)
-        assert buffer[Buffer.request.known] == (kind > 0)
-        counts = buffer.bytes(Buffer.request.seen)
-        assert counts == bytes(0 < number == kind for number in range(len(counts)))
+        for _ in range(times):
+            assert machine.call(int(buffer), start, len(line)) == min(kind, 0)
         if kind > 0:
-            found = int.from_bytes(table(buffer)[:8], "little")
-            assert found & 0xFFFF == kind
-            assert buffer.at(found >> 16 & 0xFFFF, found >> 32) == raw.strip(b" \t")
-        assert not any(table(buffer)[8 * (kind > 0) :])
+            assert buffer[REQUEST.seen] == 1 << kind
+            assert remembered(buffer, Kind(kind)) == [raw.strip(b" \t")] * times
+        else:
+            assert not any(buffer.bytes(REQUEST))
 
 
 def expected_start(data: bytes) -> tuple[int, int, bytes]:
@@ -385,6 +401,18 @@ def test_parse_start_once(data: bytes, cursor: int) -> None:
         assert buffer.bytes(Buffer.next, Buffer.size) == before
 
 
+@given(data=st.binary(max_size=40), cursor=st.integers(0, 40))
+def test_parse_beyond(data: bytes, cursor: int) -> None:
+    """A head that was read whole already is complete, and is not looked at again."""
+    with caller(under_test.parse) as machine:
+        buffer = Input(machine, data)
+        buffer[Buffer.cursor] = min(cursor, len(data))
+        buffer[Buffer.request.phase] = Phase.BEYOND
+        before = buffer.bytes(Buffer.next, Buffer.input)
+        assert machine.call(int(buffer)) == COMPLETE
+        assert buffer.bytes(Buffer.next, Buffer.input) == before
+
+
 START = b"GET / HTTP/1.1\r\n"
 field_lines = st.tuples(
     st.lists(st.tuples(fields, ends).map(b"".join), max_size=6).map(b"".join),
@@ -410,8 +438,8 @@ def fields_agree(data: bytes, places: list[int]) -> None:
                 assert buffer[Buffer.request.head_end] == len(b"before") + head.size
                 assert buffer[Buffer.cursor] == len(b"before") + head.size
                 assert buffer[Buffer.request.field_count] == len(head.fields)
-                ours = [value for name, value in head.fields if name in KINDS]
-                assert buffer[Buffer.request.known] == len(ours)
+                for kind in Kind:
+                    assert remembered(buffer, kind) == head.values(kind.field)
             if result != INCOMPLETE:
                 return
 

@@ -10,6 +10,7 @@ from svc0.a64 import *
 from svc0.kernel.errors import Errno
 from svc0.machine.call import Caller, caller
 from svc0.server import response as under_test
+from svc0.server.cache import Entry, Life
 from svc0.server.connection import NO_FILE, Buffer, Connection, Then
 from svc0.server.dates import write_date
 from svc0.server.macros import STEP
@@ -24,7 +25,7 @@ from tests.model.head import read_head
 from tests.model.site import Directory, File
 from tests.model.target import Path
 from tests.server.kernel import SOCKET, Client
-from tests.server.memory import Input, Memory
+from tests.server.memory import Input, Kept, Memory
 
 NOW = 1_700_000_000
 FILE = 9
@@ -101,7 +102,7 @@ def test_refuse(
         expected = respond.replace(expected, bodiless=True)
     with caller(under_test.refuse) as machine:
         to = Answering(machine, head)
-        to.worker[Workspace.file_size] = size
+        to.worker[Workspace.facts.total] = size
         to.worker[Workspace.path] = b"/".join(path.segments)
         to.worker[Workspace.path_size] = len(b"/".join(path.segments))
         to.buffer[Buffer.request.query] = machine.place(b"?q")
@@ -168,13 +169,13 @@ def test_send_file_head(
         for field, value in {
             Workspace.first: first,
             Workspace.end: end,
-            Workspace.file_size: size,
+            Workspace.facts.total: size,
             Workspace.file: FILE,
-            Workspace.modified: modified,
-            Workspace.etag: etag,
-            Workspace.etag_size: len(etag),
-            Workspace.type: machine.place(b"text/x"),
-            Workspace.type_size: len(b"text/x"),
+            Workspace.facts.modified: modified,
+            Workspace.facts.etag: etag,
+            Workspace.facts.etag_size: len(etag),
+            Workspace.facts.type: machine.place(b"text/x"),
+            Workspace.facts.type_size: len(b"text/x"),
         }.items():
             to.worker[field] = value
         machine.call(status, int(to.connection), int(to.worker))
@@ -186,6 +187,91 @@ def test_send_file_head(
         assert part == ((first, end) if sends else (0, 0))
         assert connection[Connection.sent] == length * sends
         assert connection[Connection.status] == status
+
+
+@given(
+    status=st.sampled_from([200, 206, 304]),
+    method=st.sampled_from([Method.GET, Method.HEAD]),
+    then=st.sampled_from([Then(0), Then.CLOSE, Then.SAY_KEPT]),
+    content=st.none() | st.binary(max_size=40),
+    size=st.integers(0, 2**62),
+    first=st.integers(0, 2**62),
+    length=st.integers(0, 2**62),
+    pins=st.integers(0, 5),
+    etag=st.sampled_from([b'"1-2"', b'W/"f0-0"']),
+)
+def test_send_entry_head(
+    status: int,
+    method: Method,
+    then: Then,
+    content: bytes | None,
+    size: int,
+    first: int,
+    length: int,
+    pins: int,
+    etag: bytes,
+) -> None:
+    """It says what that of a file would say, with today's Date; what is sent is pinned."""
+    size = size if content is None else len(content)
+    if status == 206 and size:
+        first %= size
+        length = length % (size - first) + 1
+    else:
+        first, length = 0, size
+    status = status if size or status != 206 else 200
+    same = {b"Last-Modified": format_date(NOW - 5000), b"ETag": etag}
+    whole = same | {b"Content-Type": b"text/x", b"Accept-Ranges": b"bytes"}
+    fields = dict(same)
+    if status != 304:
+        fields = whole | {b"Content-Length": b"%d" % length}
+    if status == 206:
+        fields[b"Content-Range"] = b"bytes %d-%d/%d" % (first, first + length - 1, size)
+    expected = respond.answer(status, NOW, fields=fields)
+    if then:
+        says = b"close" if then & Then.CLOSE else b"keep-alive"
+        expected = respond.with_connection(expected, says)
+    with caller(under_test.send_entry_head) as machine:
+        to = Answering(machine, method.name.encode() + b" / HTTP/1.1\r\n")
+        kept = Kept(machine, whole, NOW - 777, content, size=size, file=FILE)
+        kept[Entry.pins] = pins
+        to.worker[Workspace.first] = first
+        to.worker[Workspace.end] = first + length
+        to.worker[Workspace.facts.total] = size
+        to.connection[Connection.then] = then
+        machine.call(status, int(kept), int(to.connection), int(to.worker))
+        assert to.answer == expected.encode()
+        connection = to.connection
+        sends = method == Method.GET and status != 304 and length > 0
+        assert connection[Connection.sent] == length * sends
+        assert connection[Connection.status] == status
+        assert connection[Connection.entry] == int(kept) * sends
+        assert kept[Entry.pins] == pins + sends
+        rest = connection[Connection.rest], connection[Connection.rest_end]
+        part = connection[Connection.file_offset], connection[Connection.file_end]
+        if sends and content is not None:
+            assert machine.read(rest[0], rest[1] - rest[0]) == content[first : first + length]
+            body = kept[Entry.answer] + kept[Entry.head_size]
+            assert rest[0] == body + first
+        else:
+            assert rest == (0, 0)
+        opened = sends and content is None
+        assert part == ((first, first + length) if opened else (0, 0))
+        assert connection[Connection.file] == (FILE if opened else NO_FILE)
+
+
+@given(
+    status=st.sampled_from([200, 206, 304]),
+    method=st.sampled_from([Method.GET, Method.HEAD]),
+    first=st.integers(0, 2**63),
+    end=st.integers(0, 2**63),
+)
+def test_choose_body(status: int, method: Method, first: int, end: int) -> None:
+    with caller(under_test.choose_body) as machine:
+        to = Answering(machine, method.name.encode() + b" / HTTP/1.1\r\n")
+        to.worker[Workspace.first], to.worker[Workspace.end] = first, end
+        result = machine.call(status, int(to.connection), int(to.worker))
+    sends = method == Method.GET and status != 304
+    assert tuple(bound % 2**64 for bound in result) == ((first, end) if sends else (0, 0))
 
 
 def written_date(second: int) -> bytes:
@@ -232,24 +318,99 @@ def test_put_connection(then: Then) -> None:
     assert up_to(out, end) == expected
 
 
-@given(
-    status=st.sampled_from([200, 206, 304]),
-    modified=st.integers(0, NOW + 10**9) | st.integers(NOW - 2, NOW + 2),
-    etag=st.binary(min_size=2, max_size=Workspace.etag.size),
-)
-def test_put_file_fields(status: int, modified: int, etag: bytes) -> None:
-    date = format_date(min(modified, NOW))
-    expected = b"\r\nLast-Modified: " + date + b"\r\nETag: " + etag
-    expected += b"\r\nAccept-Ranges: bytes" * (status != 304)
+@given(status=st.sampled_from([known.number for known in STATUSES]), now=st.integers(0, 2**33))
+def test_put_status(status: int, now: int) -> None:
+    """What every head begins with, for whichever second it is."""
+    expected = respond.answer(status, now).encode().removesuffix(b"\r\n\r\n")
     out = bytearray(len(expected) + STEP - 1)
-    with caller(under_test.put_file_fields) as machine:
+    with caller(under_test.put_status) as machine:
         to = Answering(machine)
-        to.worker[Workspace.status] = status
-        to.worker[Workspace.modified] = modified
-        to.worker[Workspace.etag] = etag
-        to.worker[Workspace.etag_size] = len(etag)
+        to.worker[Workspace.date] = format_date(now)
+        end = machine.call(out, status, int(to.worker))
+    assert up_to(out, end) == expected
+
+
+@given(status=st.sampled_from([known.number for known in STATUSES]))
+def test_begin(status: int) -> None:
+    """The same in the connection's output, and the log is told."""
+    with caller(under_test.begin) as machine:
+        to = Answering(machine)
+        end = machine.call(status, int(to.connection), int(to.worker))
+        assert to.connection[Connection.out] == to.room
+        assert to.written(end) + b"\r\n\r\n" == respond.answer(status, NOW).encode()
+        assert to.connection[Connection.status] == status
+
+
+@given(kind=st.binary(min_size=1, max_size=80))
+def test_put_type(kind: bytes) -> None:
+    expected = b"\r\nContent-Type: " + kind + b"\r\nContent-Length: "
+    out = bytearray(len(expected) + STEP - 1)
+    with caller(under_test.put_type) as machine:
+        to = Answering(machine)
+        to.worker[Workspace.facts.type] = machine.place(kind)
+        to.worker[Workspace.facts.type_size] = len(kind)
         end = machine.call(out, int(to.worker))
     assert up_to(out, end) == expected
+
+
+@given(
+    modified=st.integers(0, NOW + 10**9) | st.integers(NOW - 2, NOW + 2),
+    etag=st.binary(min_size=2, max_size=Workspace.facts.etag.size),
+)
+def test_put_validators(modified: int, etag: bytes) -> None:
+    date = format_date(min(modified, NOW))
+    expected = b"\r\nLast-Modified: " + date + b"\r\nETag: " + etag
+    out = bytearray(len(expected) + STEP - 1)
+    with caller(under_test.put_validators) as machine:
+        to = Answering(machine)
+        to.worker[Workspace.facts.modified] = modified
+        to.worker[Workspace.facts.etag] = etag
+        to.worker[Workspace.facts.etag_size] = len(etag)
+        end = machine.call(out, int(to.worker))
+    assert up_to(out, end) == expected
+
+
+def test_put_ranges() -> None:
+    expected = b"\r\nAccept-Ranges: bytes"
+    out = bytearray(len(expected) + STEP - 1)
+    with caller(under_test.put_ranges) as machine:
+        end = machine.call(out)
+    assert up_to(out, end) == expected
+
+
+@given(
+    status=st.sampled_from([known.number for known in STATUSES]),
+    json=st.booleans(),
+    size=st.integers(0, 2**63 - 1),
+)
+def test_put_refusal(status: int, json: bool, size: int) -> None:
+    """The head up to Connection, and the body that belongs to it; of 200, 204 and 304 none."""
+    known = next(known for known in STATUSES if known.number == status)
+    more = {
+        204: {"Allow": respond.ALLOW},
+        301: {"Location": b"/a%20b/?q"},
+        405: {"Allow": respond.ALLOW},
+        416: {"Content_Range": b"bytes */%d" % size},
+        503: {"Retry_After": b"1"},
+    }.get(status, {})
+    accepts = b"application/json" if json else b"text/html"
+    head = b"GET / HTTP/1.1\r\nHost: a\r\nAccept: %s\r\n\r\n" % accepts
+    if known.sentence:
+        expected = respond.error(status, NOW, read_head(head), **more)
+        expected = expected.with_sentence(known.sentence)
+    else:
+        fields = {name.replace("_", "-").encode(): value for name, value in more.items()}
+        expected = respond.answer(status, NOW, fields=fields)
+    with caller(under_test.put_refusal) as machine:
+        to = Answering(machine)
+        to.worker[Workspace.facts.total] = size
+        to.worker[Workspace.path] = b"a b"
+        to.worker[Workspace.path_size] = 3
+        to.buffer[Buffer.request.query] = machine.place(b"?q")
+        to.buffer[Buffer.request.query_size] = 2
+        end, body, length = machine.call(to.room, status, json, int(to.connection), int(to.worker))
+        assert machine.read(body, length) == expected.body
+        assert to.written(end) + b"\r\n\r\n" + expected.body == expected.encode()
 
 
 sizes = st.integers(0, 2**63 - 1) | st.integers(0, 20)
@@ -263,7 +424,7 @@ def test_put_part(first: int, end: int, size: int) -> None:
         to = Answering(machine)
         to.worker[Workspace.first] = first
         to.worker[Workspace.end] = end
-        to.worker[Workspace.file_size] = size
+        to.worker[Workspace.facts.total] = size
         after = machine.call(out, int(to.worker))
     assert up_to(out, after) == expected
 
@@ -287,7 +448,7 @@ def test_put_extra_fields(status: int, size: int, path: bytes, query: bytes) -> 
     out = bytearray(len(expected) + STEP - 1)
     with caller(under_test.put_extra_fields) as machine:
         to = Answering(machine)
-        to.worker[Workspace.file_size] = size
+        to.worker[Workspace.facts.total] = size
         to.worker[Workspace.path] = path
         to.worker[Workspace.path_size] = len(path)
         to.buffer[Buffer.request.query] = machine.place(query)
@@ -300,14 +461,18 @@ def test_put_extra_fields(status: int, size: int, path: bytes, query: bytes) -> 
 
 
 class Sending(Answering):
-    """An answer that lies ready: a head, and a part of a file behind it."""
+    """An answer that lies ready: a head, what is kept behind it, and a part of a file."""
 
-    def __init__(self, machine: Caller, head: bytes, first: int, end: int) -> None:
+    def __init__(
+        self, machine: Caller, head: bytes, first: int, end: int, rest: bytes = b""
+    ) -> None:
         super().__init__(machine)
-        out = machine.place(head)
+        out, kept = machine.place(head), machine.place(rest)
         for field, value in {
             Connection.out: out,
             Connection.out_end: out + len(head),
+            Connection.rest: kept,
+            Connection.rest_end: kept + len(rest),
             Connection.file: FILE,
             Connection.file_offset: first,
             Connection.file_end: end,
@@ -320,36 +485,83 @@ taken = st.integers(1, 30) | st.sampled_from([-Errno.EINTR, -Errno.EAGAIN])
 
 @given(
     head=st.binary(max_size=40),
+    rest=st.binary(max_size=40),
     content=st.binary(max_size=60),
     first=st.integers(0, 60),
     takes=st.lists(taken, max_size=20),
 )
-def test_send_whatever_is_taken(head: bytes, content: bytes, first: int, takes: list[int]) -> None:
+def test_send_whatever_is_taken(
+    head: bytes, rest: bytes, content: bytes, first: int, takes: list[int]
+) -> None:
     """Every byte is sent once and in order, and BLOCKED means that the kernel took less."""
     first = min(first, len(content))
     kernel = Client(Directory(), takes=takes)
     kernel.open[FILE] = File(content, 0)
     with caller(under_test.send) as machine:
-        sending = Sending(machine, head, first, len(content))
+        sending = Sending(machine, head, first, len(content), rest)
         for _ in range(len(takes) + 1):
             result = machine.call(int(sending.connection), kernel=kernel)
             if result == SENT:
                 break
             assert result == BLOCKED
-            assert len(kernel.sent) < len(head + content[first:])
+            assert len(kernel.sent) < len(head + rest + content[first:])
         else:
             raise AssertionError("it is not sent by as many calls as the kernel had answers")
-        assert bytes(kernel.sent) == head + content[first:]
+        assert bytes(kernel.sent) == head + rest + content[first:]
         names = list(kernel.names)
         assert machine.call(int(sending.connection), kernel=kernel) == SENT
         assert kernel.names == names, "what is sent is sent"
 
 
 @given(
+    head=st.binary(max_size=20),
+    rest=st.binary(max_size=20),
+    takes=st.integers(1, 40) | st.sampled_from([-Errno.EINTR, -Errno.EAGAIN, -Errno.EPIPE]),
+)
+def test_send_memory(head: bytes, rest: bytes, takes: int) -> None:
+    """One call for both, and what was taken of each is behind us."""
+    kernel = Client(Directory(), takes=[takes])
+    with caller(under_test.send_memory) as machine:
+        sending = Sending(machine, head, 0, 0, rest)
+        result = machine.call(int(sending.connection), kernel=kernel)
+        size = len(head + rest)
+        assert kernel.names == ["sendmsg"] * bool(rest) + ["sendto"] * bool(head and not rest)
+        done = min(max(takes, 0), size)
+        assert result == ((BLOCKED if done < size else SENT) if takes > 0 or not size else takes)
+        left = [
+            machine.read(sending.connection[at], sending.connection[end] - sending.connection[at])
+            for at, end in (
+                (Connection.out, Connection.out_end),
+                (Connection.rest, Connection.rest_end),
+            )
+        ]
+        assert left == [head[done:], rest[max(done - len(head), 0) :]]
+        assert kernel.sent == (head + rest)[:done]
+
+
+failures = st.sampled_from([Errno.EPIPE, Errno.ECONNRESET, Errno.EIO, Errno.ETIMEDOUT])
+
+
+@given(
+    head=st.binary(max_size=10),
+    rest=st.binary(max_size=10),
+    takes=st.lists(st.integers(1, 5), max_size=3),
+    error=failures,
+)
+def test_send_fails_in_memory(head: bytes, rest: bytes, takes: list[int], error: int) -> None:
+    kernel = Client(Directory(), takes=[*takes, -error])
+    with caller(under_test.send) as machine:
+        sending = Sending(machine, head, 0, 0, rest)
+        while (result := machine.call(int(sending.connection), kernel=kernel)) == BLOCKED:
+            pass
+        assert result == (-error if not kernel.takes and kernel.sent != head + rest else SENT)
+
+
+@given(
     head=st.binary(max_size=10),
     content=st.binary(max_size=10),
     takes=st.lists(st.integers(1, 5), max_size=3),
-    error=st.sampled_from([Errno.EPIPE, Errno.ECONNRESET, Errno.EIO, Errno.ETIMEDOUT]),
+    error=failures,
 )
 def test_send_fails(head: bytes, content: bytes, takes: list[int], error: int) -> None:
     kernel = Client(Directory(), takes=[*takes, -error])
@@ -404,13 +616,41 @@ def test_a_fast_reader_does_not_keep_others_waiting(size: int) -> None:
 
 
 @pytest.mark.parametrize("file", [FILE, 0, NO_FILE])
-def test_close_file(file: int) -> None:
+def test_let_go_of_a_file(file: int) -> None:
     kernel = Client(Directory())
     kernel.open = {} if file == NO_FILE else {file: File(b"", 0)}
-    with caller(under_test.close_file) as machine:
+    with caller(under_test.let_go) as machine:
         connection = Memory(machine, Connection)
         connection[Connection.file] = file
         for _ in range(2):
             machine.call(int(connection), kernel=kernel)
             assert connection[Connection.file] == NO_FILE
     assert not kernel.open
+
+
+@pytest.mark.parametrize("pins", [1, 2])
+@pytest.mark.parametrize("life", [Life.KEPT, Life.GONE])
+@pytest.mark.parametrize("file", [FILE, NO_FILE])
+def test_let_go_of_an_entry(file: int, life: Life, pins: int) -> None:
+    """Its file stays open, unless this was the last who sent it and nobody can find it."""
+    kernel = Client(Directory())
+    kernel.open = {} if file == NO_FILE else {file: File(b"", 0)}
+    fields = {b"Last-Modified": format_date(0), b"ETag": b'"x"'}
+    with caller(under_test.let_go) as machine:
+        kept = Kept(machine, fields, NOW, None if file == FILE else b"body", file=file)
+        kept[Entry.life] = life
+        kept[Entry.pins] = pins
+        connection = Memory(machine, Connection)
+        connection[Connection.entry] = int(kept)
+        connection[Connection.file] = file
+        connection[Connection.rest], connection[Connection.rest_end] = 1, 5
+        for _ in range(2):
+            machine.call(int(connection), kernel=kernel)
+            assert connection[Connection.entry] == 0
+            assert connection[Connection.file] == NO_FILE
+            assert connection[Connection.rest] == connection[Connection.rest_end] == 0
+            assert kept[Entry.pins] == pins - 1
+        freed = life == Life.GONE and pins == 1
+        assert kept[Entry.life] == (Life.FREE if freed else life)
+        assert kept[Entry.file] == (NO_FILE if freed else file)
+    assert list(kernel.open) == ([] if freed or file == NO_FILE else [file])
