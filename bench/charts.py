@@ -187,7 +187,7 @@ def files_chart(found: Any) -> str:
             curve(one, found["random"], key, SECOND, "any file")
             one.set_title(f"{title}, for a request", fontsize=10)
             one.set_xlabel("files in the root")
-        axes[0].legend(frameon=False, loc="lower right")
+        axes[0].legend(frameon=False, loc="upper left")
 
     return drawn(2, 2.6, draw)
 

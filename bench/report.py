@@ -76,7 +76,7 @@ def provisional(result: dict[str, Any]) -> str:
         return ""
     return (
         "\n> **Provisional.** Made by a quick run, or of a tree with changes in it:"
-        " `make bench ARGS=--write-docs` replaces it.\n"
+        " `make bench`, then `python -m bench --write-docs`, replaces it.\n"
     )
 
 
