@@ -34,6 +34,9 @@ PIECE = 5
 BIT, PLACE, TAG = 24, 28, 30
 """In a row: the kind as a bit, where in a Buffer its value is noted, and four times the size."""
 
+NO_NAME = 1
+"""Where the size would be in a row without a name: four times no size, not even that of none."""
+
 LOGGED = frozenset((Kind.REFERER, Kind.USER_AGENT))
 """Fields that only the longer formats of the log have a use for."""
 
@@ -61,6 +64,7 @@ FIRST = perfect(kind.field for kind in Kind)
 def table(kinds: Iterable[Kind]) -> Data:
     """The rows: a name in lower case, and what is to be known of it; zeros where there is none."""
     rows = bytearray(ROWS * ROW)
+    rows[TAG::ROW] = bytes([NO_NAME]) * ROWS
     for kind in kinds:
         name, at = kind.field, row_of(kind.field, FIRST) * ROW
         assert len(name) <= BIT, "a name ends before what is known of it"
@@ -176,6 +180,7 @@ def read_head(buffer: x0, names: x1) -> tuple[x0, x1]:
     b.ne(other)
     find_row(row, w12, size)
     b.eq(known)
+    cbz(size, closely)  # a colon without a name
 
     here(value)
     add(at, end, 1)
