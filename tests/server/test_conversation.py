@@ -6,20 +6,23 @@ as little at a time as a client may; and all of it must be what the reference mo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from svc0.a64 import *
 from svc0.kernel.errors import Errno
 from svc0.machine.call import Caller, caller
 from svc0.server import pool
+from svc0.server.cache import CACHE, SHELVES, Entry, Places, Size
 from svc0.server.connection import NO_FILE, Buffer, Connection, State, Then
-from svc0.server.conversation import CLOSE, LINGER_SECONDS, WAIT, expire, wake
+from svc0.server.conversation import CLOSE, WAIT, expire, wake
+from svc0.server.deadlines import FAREWELL_SECONDS, LINGER_SECONDS, set_deadlines
 from svc0.server.limits import (
     BODY_MAX,
     CHUNK_LINE_MAX,
@@ -28,20 +31,27 @@ from svc0.server.limits import (
     LINE_MAX,
     TRAILER_MAX,
 )
-from svc0.server.settings import SETTINGS, packed
-from svc0.server.workspace import Workspace
+from svc0.server.log import LINE_ROOM, write_log_times
+from svc0.server.response import let_go
+from svc0.server.settings import SETTINGS, LogFormat, packed
+from svc0.server.worker import use_settings
+from svc0.server.workspace import BATCH_MAX, LOG_ROOM, Patience, Workspace
+from tests.clients import wire
 from tests.clients.compare import Times, differences
 from tests.clients.fuzz import generate
 from tests.clients.hostile import TOPICS
 from tests.clients.sites import LARGE, NOON, SECOND, SITE
 from tests.model.conditions import format_date
-from tests.model.conversation import REQUESTS_MOST, End, converse
+from tests.model.conversation import REQUESTS_MOST, Conversation, End, converse
 from tests.model.site import Directory, File
 from tests.server.kernel import POLLER, ROOT, SOCKET, Client
 from tests.server.memory import Memory
 
 NOW = NOON // SECOND + 1000
 SECONDS = {"head_seconds": 20, "body_seconds": 61, "idle_seconds": 62, "send_seconds": 63}
+CACHE_SECONDS = 3
+PLACES = {Size.OPEN: 2, Size.SMALL: 4, Size.MEDIUM: 1, Size.LARGE: 1, Size.OTHER: 2}
+PEER = b"192.0.2.7"
 WAKES_MOST = 5_000
 GET_LARGE = b"GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n"
 GET = b"GET /one.txt HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -50,57 +60,120 @@ GET = b"GET /one.txt HTTP/1.1\r\nHost: a\r\n\r\n"
 @routine
 def happen(what: x0, connection: x27, worker: x28) -> x0:
     """One of the things that happen to a connection, by its place in HAPPENINGS."""
-    waking, expiring = label(), label()
+    ways = [label() for _ in HAPPENINGS]
 
     with frame() as leave:
-        cmp(what, 1)
-        b.lo(waking)
-        b.eq(expiring)
-        bl(pool.give_connection)
-        mov(x0, WAIT)
-        b(leave)
-
-        here(waking)
-        bl(wake)
-        b(leave)
-
-        here(expiring)
-        bl(expire)
+        for number, way in enumerate(ways):
+            cmp(what, number)
+            b.eq(way)
+        brk(1)
+        for routine, way in zip(HAPPENINGS, ways, strict=True):
+            here(way)
+            if not routine.results:
+                mov(x9, 0)
+            bl(routine)
+            if not routine.results:
+                mov(x0, WAIT)
+            b(leave)
     ret()
 
 
-HAPPENINGS = (wake, expire, pool.give_connection)
+HAPPENINGS = (
+    wake,
+    expire,
+    let_go,
+    pool.give_buffer,
+    pool.give_connection,
+    set_deadlines,
+    write_log_times,
+    use_settings,
+)
+
+
+def lay_out_cache(machine: Caller) -> None:
+    """Shelves of a few places, in whose answers nothing has been written yet."""
+    for size, count in PLACES.items():
+        places = Memory(machine, Places, machine.address(CACHE) + size * sizeof(Places))
+        entries = machine.place(bytearray(count * sizeof(Entry)))
+        answers = machine.place(bytearray(count * SHELVES[size].room))
+        machine.forget(answers, count * SHELVES[size].room)
+        for field in Places.begin, Places.fresh, Places.hand:
+            places[field] = entries
+        places[Places.end] = entries + count * sizeof(Entry)
+        places[Places.answers] = answers
+
+
+def entries_of(machine: Caller, size: Size) -> list[Memory]:
+    """Those of a shelf that were used."""
+    places = Memory(machine, Places, machine.address(CACHE) + size * sizeof(Places))
+    used = range(places[Places.begin], places[Places.fresh], sizeof(Entry))
+    return [Memory(machine, Entry, address) for address in used]
+
+
+def lay_out_worker(machine: Caller, worker: Memory) -> None:
+    """What a worker has when it waits for its first event, where nothing tells of changes."""
+    ticks = 1000
+    for field, value in {
+        Workspace.poller: POLLER,
+        Workspace.root: ROOT,
+        Workspace.changes: -1,
+        Workspace.now: NOW,
+        Workspace.ticks: ticks,
+        Workspace.epoch: 1,
+    }.items():
+        worker[field] = value
+    worker[Workspace.date] = format_date(NOW)
+    for patience in Patience:
+        worker[Workspace.until[patience]] = ticks + PATIENCE[patience]
+
+
+PATIENCE = {
+    Patience.IDLE: SECONDS["idle_seconds"],
+    Patience.HEAD: SECONDS["head_seconds"],
+    Patience.BODY: SECONDS["body_seconds"],
+    Patience.SEND: SECONDS["send_seconds"],
+    Patience.LINGER: LINGER_SECONDS,
+    Patience.FAREWELL: FAREWELL_SECONDS,
+}
 
 
 class Server:
     """A worker with one connection, of which a kernel is the other end."""
 
-    def __init__(self, machine: Caller, kernel: Client, requests: int) -> None:
+    def __init__(
+        self, machine: Caller, kernel: Client, requests: int, form: LogFormat, *, watched: bool
+    ) -> None:
         self.machine, self.kernel = machine, kernel
-        machine.write(machine.address(SETTINGS), packed(requests=requests, **SECONDS))
+        options = {**SECONDS, "cache_seconds": CACHE_SECONDS, "log": form}
+        machine.write(machine.address(SETTINGS), packed(requests=requests, **options))
         self.worker = Memory(machine, Workspace)
         self.connection = Memory(machine, Connection)
         self.buffers = Memory(machine, Buffer)
+        lay_out_cache(machine)
+        lay_out_worker(machine, self.worker)
+        connection = int(self.connection)
         for field, value in {
-            Workspace.poller: POLLER,
-            Workspace.root: ROOT,
-            Workspace.now: NOW,
-            Workspace.ticks: 1000,
             Workspace.active: 1,
+            Workspace.soonest[Patience.IDLE]: connection,
+            Workspace.latest[Patience.IDLE]: connection,
             Workspace.fresh_buffers: self.buffers.address,
             Workspace.buffers_end: self.buffers.address + sizeof(Buffer),
         }.items():
             self.worker[field] = value
-        self.worker[Workspace.date] = format_date(NOW)
         for field, value in {
             Connection.socket: SOCKET,
             Connection.state: State.HEAD,
             Connection.file: NO_FILE,
+            Connection.watched: watched,
+            Connection.peer_size: len(PEER),
             Connection.deadline: 1000 + SECONDS["idle_seconds"],
         }.items():
             self.connection[field] = value
+        self.connection[Connection.peer] = PEER
         self.closed = False
         self.wakes = 0
+        self.perform(use_settings)
+        self.perform(write_log_times)
 
     @property
     def state(self) -> State:
@@ -125,19 +198,38 @@ class Server:
         return bytes(self.kernel.log) + waiting
 
     def pass_time(self, ticks: int = 1) -> None:
+        """So many seconds are over, as the worker's ``tick`` notes it."""
+        now = self.worker[Workspace.now] + ticks
         self.worker[Workspace.ticks] = self.worker[Workspace.ticks] + ticks
+        self.worker[Workspace.epoch] = self.worker[Workspace.epoch] + 1
+        self.worker[Workspace.now] = now
+        self.worker[Workspace.date] = format_date(now)
+        self.perform(write_log_times)
+        self.perform(set_deadlines)
+
+    def tell_of_changes(self) -> None:
+        """The kernel has said that something below the root is another now."""
+        self.worker[Workspace.epoch] = self.worker[Workspace.epoch] + 1
+        self.worker[Workspace.changed] = self.worker[Workspace.epoch]
+
+    def stop(self) -> None:
+        """The worker was told to stop: each request is the last one."""
+        self.worker[Workspace.stopping] = 1
+        self.worker[Workspace.requests] = 0
+
+    def perform(self, what: Routine) -> int:
+        """Let one of the routines run."""
+        about = int(self.connection), int(self.worker)
+        result: int = self.machine.call(HAPPENINGS.index(what), *about, kernel=self.kernel)
+        return result
 
     def happen(self, what: Routine) -> int:
         """Something happens to the connection: WAIT or CLOSE; what always holds does hold."""
         assert not self.closed
-        result: int = self.machine.call(
-            HAPPENINGS.index(what),
-            int(self.connection),
-            int(self.worker),
-            kernel=self.kernel,
-        )
+        result = self.perform(what)
         assert result in (WAIT, CLOSE)
         self.closed = result == CLOSE
+        assert self.worker[Workspace.queued] == 0
         if not self.closed:
             self.check()
         return result
@@ -145,19 +237,38 @@ class Server:
     def check(self) -> None:
         """What holds whenever a client is waited for."""
         sending = self.state == State.SENDING
-        assert self.kernel.waits == ("output" if sending else "input")
+        if self.connection[Connection.watched]:
+            assert self.kernel.waits == ("output" if sending else "input")
+        else:
+            assert not self.kernel.changes, "the poller knows nothing of it"
         assert self.state != State.FREE
         assert self.left > 0, "it would be cut off at once"
-        file = self.connection[Connection.file]
-        assert list(self.kernel.open) == ([] if file == NO_FILE else [file])
-        assert sending or file == NO_FILE
+        assert sending or self.connection[Connection.file] == NO_FILE
+        self.check_entries()
         assert self.kernel.shut == (self.state == State.LINGERING)
         if self.state == State.HEAD:
-            assert self.connection[Connection.then] in (0, Then.STARTED)
             used = self.buffer and self.buffer[Buffer.received] > self.buffer[Buffer.start]
             assert used or not self.buffer, "an idle connection holds no buffer"
+            expected = Then.STARTED if used else 0
+            assert self.connection[Connection.then] == expected
         else:
             assert self.buffer
+        for patience in Patience:
+            alone = int(self.connection) * (patience == self.connection[Connection.patience])
+            for end in Workspace.soonest, Workspace.latest:
+                assert self.worker[end[patience]] == alone
+
+    def check_entries(self) -> None:
+        """What is being sent is pinned, and nothing else; every file that is open is somebody's."""
+        sent = self.connection[Connection.entry]
+        opened: list[int] = []
+        for size in PLACES:
+            for entry in entries_of(self.machine, size):
+                assert entry[Entry.pins] == (int(entry) == sent)
+                opened += [entry[Entry.file]] * (entry[Entry.file] != NO_FILE)
+        if not sent and self.connection[Connection.file] != NO_FILE:
+            opened.append(self.connection[Connection.file])
+        assert sorted(self.kernel.open) == sorted(opened)
 
     def run(self) -> None:
         """Wake the connection as long as there is a reason to."""
@@ -168,6 +279,24 @@ class Server:
             self.wakes += 1
             assert self.wakes < WAKES_MOST, "it goes round and round"
 
+    def keep(self, *requests: bytes) -> None:
+        """Let answers to these be in the cache; all else is as if they had not been asked for."""
+        for request in requests:
+            for _ in range(2):
+                self.kernel.pieces.append(request)
+                self.run()
+        self.forget()
+
+    def forget(self) -> None:
+        """What was sent and logged so far does not count."""
+        assert self.state == State.HEAD
+        assert not self.buffer
+        self.connection[Connection.served] = 0
+        self.worker[Workspace.log_size] = 0
+        for what in self.kernel.sent, self.kernel.log, self.kernel.names, self.kernel.changes:
+            what.clear()
+        self.wakes = 0
+
 
 @contextmanager
 def serving(
@@ -176,11 +305,19 @@ def serving(
     *,
     site: Directory = SITE,
     requests: int = REQUESTS_MOST,
+    keeps: Iterable[bytes] = (),
+    form: LogFormat = LogFormat.COMMON,
+    watched: bool = True,
 ) -> Generator[Server]:
-    """A server with a client that sends pieces."""
+    """A server with a client that sends pieces; what it keeps was asked for before."""
     with caller(happen) as machine:
         try:
-            yield Server(machine, Client(site, pieces, takes), requests)
+            server = Server(machine, Client(site), REQUESTS_MOST, form, watched=watched)
+            server.keep(*keeps)
+            server.worker[Workspace.requests] = requests
+            server.kernel.pieces.extend(pieces)
+            server.kernel.takes.extend(takes)
+            yield server
         finally:
             machine.write(machine.address(SETTINGS), bytes(SETTINGS))
 
@@ -192,14 +329,15 @@ def agree(
     *,
     ended: bool = False,
     requests: int = REQUESTS_MOST,
+    keeps: Iterable[bytes] = (),
 ) -> None:
     """What a client sees that sends data in these pieces must be what the model says."""
     expected = converse(data, SITE, NOW, ended=ended, most=requests)
-    with serving([*pieces, *[b""] * ended], takes, requests=requests) as server:
+    with serving([*pieces, *[b""] * ended], takes, requests=requests, keeps=keeps) as server:
         server.run()
         assert not differences(bytes(server.kernel.sent), expected, Times(NOW, NOW))
         assert not server.kernel.more, "what was promised to follow has not"
-        assert server.logged.count(b"\n") == len(expected.answers)
+        assert endings(server.logged) == endings_of(bytes(server.kernel.sent), expected)
         match expected.end:
             case End.OPEN:
                 assert not server.closed
@@ -209,6 +347,32 @@ def agree(
             case End.ENDED | End.SILENT:
                 assert server.closed
                 assert not server.kernel.shut
+
+
+LINE = re.compile(rb'(.+) - - \[(.+)\] "(.*)" ([0-9]{3}) ([0-9]+)')
+
+
+def log_lines(log: bytes) -> list[tuple[bytes, int, int]]:
+    """Of each line the request, the status, and how many bytes of body were sent."""
+    assert not log or log.endswith(b"\n")
+    lines: list[tuple[bytes, int, int]] = []
+    for line in log.split(b"\n")[:-1]:
+        parts = LINE.fullmatch(line)
+        assert parts, line
+        assert parts[1] == PEER
+        lines.append((parts[3], int(parts[4]), int(parts[5])))
+    return lines
+
+
+def endings(log: bytes) -> list[tuple[int, int]]:
+    """Of each line the status, and how many bytes of body were sent."""
+    return [(status, size) for _, status, size in log_lines(log)]
+
+
+def endings_of(sent: bytes, expected: Conversation) -> list[tuple[int, int]]:
+    """What the log has to say of answers that all were sent whole."""
+    answers, _ = wire.split(sent, [answer.bodiless for answer in expected.answers])
+    return [(answer.status, len(answer.body)) for answer in answers]
 
 
 def cut(data: bytes, places: Iterable[int]) -> list[bytes]:
@@ -242,6 +406,17 @@ places = st.lists(st.integers(0, 1 << 16), max_size=8)
 takes = st.lists(failures | st.integers(1, 400), max_size=12)
 
 
+def get(path: bytes) -> bytes:
+    return b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n" % path
+
+
+WARM = tuple(map(get, (b"/", b"/ten.txt", b"/one.txt", b"/bare", b"/missing", b"/large.bin")))
+"""Requests of which the answers are kept, one of each kind."""
+
+kept = st.sampled_from([(), WARM])
+"""Nothing was asked for before, or all of that."""
+
+
 @pytest.mark.parametrize("topic", TOPICS)
 def test_hostile_whole(topic: str) -> None:
     for request in TOPICS[topic]:
@@ -255,36 +430,47 @@ def test_hostile_byte_by_byte() -> None:
 
 
 @settings(max_examples=300)
-@given(data=clients, places=places, failures=st.lists(failures, max_size=3), ended=st.booleans())
+@given(
+    data=clients,
+    places=places,
+    failures=st.lists(failures, max_size=3),
+    ended=st.booleans(),
+    keeps=kept,
+)
 def test_clients_in_pieces(
-    data: bytes, places: list[int], failures: list[int], ended: bool
+    data: bytes, places: list[int], failures: list[int], ended: bool, keeps: tuple[bytes, ...]
 ) -> None:
     pieces: list[bytes | int] = [*cut(data, places)]
     for place, failure in zip(places, failures, strict=False):
         pieces.insert(place % (len(pieces) + 1), failure)
-    agree(data, pieces, ended=ended)
+    agree(data, pieces, ended=ended, keeps=keeps)
 
 
 @settings(max_examples=150)
-@given(data=clients, places=places, takes=takes)
-def test_clients_that_take_little(data: bytes, places: list[int], takes: list[int]) -> None:
-    agree(data, cut(data, places), takes)
+@given(data=clients, places=places, takes=takes, keeps=kept)
+def test_clients_that_take_little(
+    data: bytes, places: list[int], takes: list[int], keeps: tuple[bytes, ...]
+) -> None:
+    agree(data, cut(data, places), takes, keeps=keeps)
 
 
-@given(count=st.integers(1, 6), requests=st.integers(1, 6), places=places)
-def test_the_last_request(count: int, requests: int, places: list[int]) -> None:
-    agree(GET * count, cut(GET * count, places), requests=requests)
+@given(count=st.integers(1, 6), requests=st.integers(1, 6), places=places, keeps=kept)
+def test_the_last_request(
+    count: int, requests: int, places: list[int], keeps: tuple[bytes, ...]
+) -> None:
+    agree(GET * count, cut(GET * count, places), requests=requests, keeps=keeps)
 
 
 @settings(max_examples=40)
 @given(
     taken=st.lists(failures | st.integers(1, 100_000), max_size=30),
     part=st.sampled_from([b"", b"Range: bytes=1000-200000\r\n"]),
+    keeps=kept,
 )
-def test_a_large_file(taken: list[int], part: bytes) -> None:
+def test_a_large_file(taken: list[int], part: bytes, keeps: tuple[bytes, ...]) -> None:
     """It comes whole, however little is taken at a time, and the request behind it is answered."""
     data = GET_LARGE[:-2] + part + b"\r\n" + GET
-    agree(data, [data], taken)
+    agree(data, [data], taken, keeps=keeps)
 
 
 BODY = 200_000
@@ -348,6 +534,274 @@ def test_a_body_has_room_wherever_its_head_ends(spare: int, size: int) -> None:
     assert data.index(body) == INPUT_MAX - spare
     agree(data, [data])
     agree(data, [data[: INPUT_MAX - spare], data[INPUT_MAX - spare :]])
+
+
+# --- the short way ------------------------------------------------------------------
+
+BATCH = [b"GET /one.txt", b"HEAD /ten.txt", b"GET /missing", b"GET /ten.txt"]
+"""Requests whose answers lie in the cache: of a byte, of a head alone, of none, of ten bytes."""
+
+
+def batch(lines: Iterable[bytes] = BATCH) -> bytes:
+    return b"".join(line + b" HTTP/1.1\r\nHost: a\r\n\r\n" for line in lines)
+
+
+@contextmanager
+def holding_answers() -> Generator[tuple[Server, list[tuple[bytes, int]]]]:
+    """A server that has the answers to BATCH; and these, each with the size of its head."""
+    with serving(keeps=WARM) as server:
+        server.kernel.pieces.append(batch())
+        server.run()
+        assert server.kernel.names == ["recvfrom", "sendmsg"], "nothing else is done for them"
+        whole = bytes(server.kernel.sent)
+        received, rest = wire.split(whole, [line.startswith(b"HEAD") for line in BATCH])
+        assert not rest
+        answers: list[tuple[bytes, int]] = []
+        for answer in received:
+            end = whole.index(b"\r\n\r\n") + 4
+            answers.append((whole[: end + len(answer.body)], end))
+            whole = whole[end + len(answer.body) :]
+        server.forget()
+        yield server, answers
+
+
+def log_of(
+    answers: list[tuple[bytes, int]], taken: int, *, also: bool = True
+) -> list[tuple[bytes, int, int]]:
+    """What the log says when so many bytes of answers were taken; also of one of which none was."""
+    lines: list[tuple[bytes, int, int]] = []
+    for line, (answer, head) in zip(BATCH, answers, strict=True):
+        if taken or also:
+            sent = max(min(taken, len(answer)) - head, 0)
+            lines.append((line + b" HTTP/1.1", int(answer[9:12]), sent))
+        if taken < len(answer):
+            break
+        taken -= len(answer)
+    return lines
+
+
+def test_a_batch_of_which_anything_is_taken() -> None:
+    """Wherever the kernel stops taking, the client gets all of it, and the log has each once."""
+    with holding_answers() as (server, answers):
+        whole = b"".join(answer for answer, _ in answers)
+        for taken in range(1, len(whole)):
+            server.kernel.pieces.append(batch())
+            server.kernel.takes.append(taken)
+            server.happen(wake)
+            assert server.state == State.SENDING
+            assert server.kernel.sent == whole[:taken]
+            assert log_lines(server.logged) == log_of(answers, taken)[:-1]
+            server.run()
+            assert server.kernel.sent == whole
+            assert log_lines(server.logged) == log_of(answers, len(whole))
+            assert not server.kernel.more
+            server.forget()
+
+
+@pytest.mark.parametrize("failure", [Errno.EPIPE, Errno.ECONNRESET])
+def test_a_batch_of_which_no_more_is_taken(failure: int) -> None:
+    """Whatever was taken is logged, and what was never taken is not."""
+    with holding_answers() as (server, answers):
+        whole = b"".join(answer for answer, _ in answers)
+        for taken in range(len(whole)):
+            server.kernel.pieces.append(batch())
+            server.kernel.takes.extend([*[taken] * (taken > 0), -failure])
+            server.run()
+            assert server.closed
+            assert server.kernel.sent == whole[:taken]
+            assert log_lines(server.logged) == log_of(answers, taken)
+            renew(server)
+
+
+def renew(server: Server) -> None:
+    """The worker has closed the connection; another client comes to its place."""
+    server.perform(let_go)
+    server.check_entries()
+    server.perform(pool.give_buffer)
+    for field, value in {
+        Connection.state: State.HEAD,
+        Connection.then: 0,
+        Connection.out: 0,
+        Connection.out_end: 0,
+        Connection.file_offset: 0,
+        Connection.file_end: 0,
+    }.items():
+        server.connection[field] = value
+    server.closed, server.kernel.waits = False, "input"
+    server.forget()
+
+
+@pytest.mark.parametrize("lines", [BATCH, BATCH[:1]], ids=["several", "one"])
+@settings(max_examples=60)
+@given(takes=takes)
+@example(takes=[-Errno.EAGAIN])
+@example(takes=[-Errno.EINTR, -Errno.EINTR])
+@example(takes=[-Errno.EINTR, 7, -Errno.EINTR, -Errno.EAGAIN, 1])
+def test_a_batch_that_is_taken_bit_by_bit(lines: list[bytes], takes: list[int]) -> None:
+    agree(batch(lines), [batch(lines)], takes, keeps=WARM)
+
+
+@pytest.mark.parametrize("count", [1, 2, BATCH_MAX - 1, BATCH_MAX, BATCH_MAX + 1, 3 * BATCH_MAX])
+def test_many_at_once(count: int) -> None:
+    """What came together leaves together, as far as there is room for it."""
+    request = get(b"/one.txt")
+    data = request * count
+    expected = converse(data, SITE, NOW)
+    with serving([data], keeps=WARM) as server:
+        server.run()
+        assert not differences(bytes(server.kernel.sent), expected, Times(NOW, NOW))
+        assert log_lines(server.logged) == [(b"GET /one.txt HTTP/1.1", 200, 1)] * count
+        rounds = -(-count // BATCH_MAX)
+        sends = sum(name in ("sendmsg", "sendto") for name in server.kernel.names)
+        assert sends <= 2 * rounds
+
+
+@pytest.mark.parametrize("room", [0, 1, LINE_ROOM - 1, LINE_ROOM, LINE_ROOM + 40, 2 * LINE_ROOM])
+@pytest.mark.parametrize("taken", [[], [1], [300]])
+def test_a_batch_whose_lines_have_no_room(room: int, taken: list[int]) -> None:
+    """What waits is written before, and nothing is lost."""
+    before = (b"x" * 63 + b"\n") * (LOG_ROOM // 64)
+    before = before[len(before) - (LOG_ROOM - room) :]
+    with serving([batch()], taken, keeps=WARM) as server:
+        server.worker[Workspace.log] = before
+        server.worker[Workspace.log_size] = len(before)
+        server.run()
+        assert server.logged.startswith(before)
+        expected = converse(batch(), SITE, NOW)
+        ends = endings(server.logged[len(before) :])
+        assert ends == endings_of(bytes(server.kernel.sent), expected)
+
+
+@pytest.mark.parametrize("form", LogFormat)
+def test_a_batch_in_every_format(form: LogFormat) -> None:
+    """A line for each, or none at all; the agent is read again where an answer is taken in part."""
+    fields = b"User-Agent: me\r\nReferer: you\r\n\r\n"
+    data = batch().replace(b"Host: a\r\n\r\n", b"Host: a\r\n" + fields)
+    for taken in ([], [1], [300], [700]):
+        with serving([data], taken, keeps=WARM, form=format) as server:
+            server.run()
+            lines = server.logged.splitlines()
+            assert len(lines) == (0 if form == LogFormat.NONE else len(BATCH))
+            named = form in (LogFormat.COMBINED, LogFormat.JSON)
+            assert all((b'"me"' in line and b'"you"' in line) == named for line in lines)
+
+
+def test_a_head_in_parts_behind_a_batch() -> None:
+    """It is read from its start, and the connection waits for another as if it came in one."""
+    for place in range(1, len(GET)):
+        with serving([batch() + GET[:place]], keeps=WARM) as server:
+            server.run()
+            assert server.left == SECONDS["head_seconds"]
+            server.kernel.pieces.append(GET[place:])
+            server.run()
+            assert server.left == SECONDS["idle_seconds"]
+            assert len(log_lines(server.logged)) == len(BATCH) + 1
+            server.kernel.pieces.append(GET[:1])
+            server.run()
+            assert server.left == SECONDS["head_seconds"], "its time is not that of idle ones"
+
+
+def test_a_worker_that_stops_while_a_batch_is_sent() -> None:
+    """The answer that was begun is finished; of those behind it nothing was given away."""
+    with holding_answers() as (server, answers):
+        taken = len(answers[0][0]) + 5
+        server.kernel.pieces.append(batch())
+        server.kernel.takes.append(taken)
+        server.happen(wake)
+        server.stop()
+        server.run()
+        assert server.state == State.LINGERING
+        assert server.kernel.sent == answers[0][0] + answers[1][0]
+        assert log_lines(server.logged) == log_of(answers, len(server.kernel.sent), also=False)
+
+
+def test_a_batch_that_takes_too_long() -> None:
+    with holding_answers() as (server, answers):
+        server.kernel.pieces.append(batch())
+        server.kernel.takes.append(5)
+        server.happen(wake)
+        assert server.left == SECONDS["send_seconds"]
+        server.pass_time()
+        assert server.happen(expire) == CLOSE
+        assert log_lines(server.logged) == log_of(answers, 5)
+        server.perform(let_go)
+        server.check_entries()
+
+
+def test_a_connection_that_the_poller_does_not_know() -> None:
+    """It is told when it gets to know it (worker.watch_connection)."""
+    with serving([GET_LARGE], [100], watched=False) as server:
+        server.happen(wake)
+        assert server.connection[Connection.then] & Then.WRITABLE
+
+
+def test_an_entry_that_changes_while_it_is_sent() -> None:
+    """Who is being sent what was true gets all of it."""
+    request = get(b"/page")
+    with serving([request], [300], site=versions(0), keeps=[request]) as server:
+        server.happen(wake)
+        assert server.connection[Connection.entry]
+        server.kernel.site = versions(1)
+        server.tell_of_changes()
+        server.run()
+        assert server.kernel.sent.endswith(page_of(0))
+        server.kernel.pieces.append(request)
+        server.run()
+        assert server.kernel.sent.endswith(page_of(1))
+
+
+PAGE_SIZE = 60_000
+
+
+def page_of(version: int) -> bytes:
+    return bytes([ord("a") + version]) * PAGE_SIZE
+
+
+def versions(version: int) -> Directory:
+    """A site whose one file is in this version; none is its absence."""
+    page = File(page_of(version), NOON + version * SECOND)
+    return Directory({} if version == 3 else {b"page": page})
+
+
+@settings(max_examples=150)
+@given(
+    steps=st.lists(
+        st.sampled_from(["ask", "ask", "ask twice", "change", "told", "tick"]), max_size=24
+    ),
+    takes=st.lists(st.integers(1, 80_000), max_size=6),
+)
+def test_files_that_change(steps: list[str], takes: list[int]) -> None:
+    """What is answered was true when the kernel told last, or CACHE_SECONDS ago, or since then."""
+    request = get(b"/page")
+    with serving(site=versions(0), takes=takes) as server:
+        version, possible = 0, [{0}]
+        for step in steps:
+            match step:
+                case "change":
+                    version = (version + 1) % 4
+                    server.kernel.site = versions(version)
+                    possible[-1].add(version)
+                case "told":
+                    server.tell_of_changes()
+                    possible = [{version}]
+                case "tick":
+                    server.pass_time()
+                    possible = [*possible, {version}][-CACHE_SECONDS - 1 :]
+                case _:
+                    count = 1 + (step == "ask twice")
+                    server.kernel.pieces.append(request * count)
+                    server.run()
+                    answers, rest = wire.split(bytes(server.kernel.sent), [False] * count)
+                    assert not rest
+                    assert len(answers) == count
+                    for answer in answers:
+                        found = 3 if answer.status == 404 else answer.body[0] - ord("a")
+                        assert found in set[int]().union(*possible)
+                        assert answer.status == 404 or answer.body == page_of(found)
+                        assert answer.value(b"Date") == format_date(server.worker[Workspace.now])
+                    sizes = [(answer.status, len(answer.body)) for answer in answers]
+                    assert endings(server.logged) == sizes
+                    server.forget()
 
 
 # --- time ---------------------------------------------------------------------------
@@ -543,7 +997,7 @@ def test_a_worker_that_stops() -> None:
     """The request that was begun is answered, and is the last."""
     with serving([GET[:9]]) as server:
         server.run()
-        server.worker[Workspace.stopping] = 1
+        server.stop()
         server.kernel.pieces.append(GET[9:])
         server.run()
         assert server.kernel.shut
@@ -556,7 +1010,7 @@ def test_a_worker_that_stops() -> None:
 def test_a_worker_that_stops_while_it_answers() -> None:
     with serving([GET], [5]) as server:
         server.happen(wake)
-        server.worker[Workspace.stopping] = 1
+        server.stop()
         server.kernel.pieces.append(GET)
         server.run()
         assert server.kernel.shut
