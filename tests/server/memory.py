@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from svc0.a64 import Field, Struct, i32, i64, sizeof
 from svc0.machine.call import Caller
-from svc0.server.cache import Entry, Life, Size
+from svc0.server.cache import CACHE, SHELVES, Cache, Entry, Life, Places, Size
 from svc0.server.connection import NO_FILE, Buffer
 from tests.model.respond import answer
 
@@ -57,6 +59,25 @@ class Input(Memory):
     def at(self, offset: int, size: int) -> bytes:
         """Some bytes of the input."""
         return self.machine.read(self.address + Buffer.input + offset, size)
+
+
+def lay_shelves(machine: Caller, places: int = 2, sizes: Iterable[Size] = Size) -> Memory:
+    """The cache, with so many places on each of these shelves."""
+    cache = Memory(machine, Cache, machine.address(CACHE))
+    for size in sizes:
+        shelf, content = Cache.shelves[size], places * Entry.size
+        begin = machine.place(bytearray(content), name=f"entries of {size.name}")
+        room = places * SHELVES[size].room
+        answers = machine.place(bytearray(room), name=f"answers of {size.name}")
+        for field, value in {
+            Places.begin: begin,
+            Places.fresh: begin,
+            Places.end: begin + content,
+            Places.hand: begin,
+            Places.answers: answers,
+        }.items():
+            machine.write(cache.address + shelf + field, value.to_bytes(8, "little"))
+    return cache
 
 
 class Kept(Memory):

@@ -211,7 +211,7 @@ def test_send_entry_head(
     pins: int,
     etag: bytes,
 ) -> None:
-    """It says what that of a file would say, with today's Date; what is sent is pinned."""
+    """It says what that of the file itself would say, and what is sent is pinned."""
     size = size if content is None else len(content)
     if status == 206 and size:
         first %= size
@@ -232,7 +232,7 @@ def test_send_entry_head(
         expected = respond.with_connection(expected, says)
     with caller(under_test.send_entry_head) as machine:
         to = Answering(machine, method.name.encode() + b" / HTTP/1.1\r\n")
-        kept = Kept(machine, whole, NOW - 777, content, size=size, file=FILE)
+        kept = Kept(machine, whole, NOW, content, size=size, file=FILE)
         kept[Entry.pins] = pins
         to.worker[Workspace.first] = first
         to.worker[Workspace.end] = first + length

@@ -200,6 +200,8 @@ def show_entry(entry: x0, connection: x27, worker: x28) -> None:
 
     with frame(of) as leave:
         mov(of, entry)
+        mov(w9, 1)
+        strb(w9, [of, Entry.used])
         ldr(w0, [of, Entry.status])
         cmp(w0, 200)
         b.ne(refused)
