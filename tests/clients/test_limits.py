@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from svc0.server.limits import INPUT_MAX
+from svc0.server.limits import HEAD_MAX, INPUT_MAX
 from tests.clients.raw import GET, PATIENCE, SMALL, Client, connections, eventually, workers
 from tests.clients.server import Server, machines_here, start
 from tests.clients.wire import split
@@ -210,8 +210,11 @@ def test_beyond_the_most_connections_there_is_503(machine: str, site: Path) -> N
         inside = [stack.enter_context(Client(server)) for _ in range(3)]
         assert [client.ask().status for client in inside] == [200] * 3
 
-        for _ in range(3):
+        # On Linux a request is there before its client is taken: none is answered with a reset.
+        asked = [b"", b"", b""] if machine == "macos" else [b"", GET, padded("/", HEAD_MAX)] * 3
+        for request in asked:
             with Client(server) as one_more:
+                one_more.send(request)
                 [busy], left = split(one_more.rest(), [False])
                 assert not left
                 assert (busy.status, busy.value(b"Connection")) == (503, b"close")

@@ -20,6 +20,8 @@ from svc0.kernel.constants import (
     EVFILT_SIGNAL,
     EVFILT_TIMER,
     EVFILT_WRITE,
+    IN_CLOEXEC,
+    IN_NONBLOCK,
     NOTE_EXIT,
     NOTE_SECONDS,
     SFD_CLOEXEC,
@@ -36,7 +38,7 @@ from svc0.server.workspace import EVENTS_MAX, Own
 from tests.server.notes import Note, read_notes
 from tests.server.process import OURSELVES, Process, words
 
-POLLER, LISTENER, TIMER, SIGNALS, ROOT = 10, 11, 12, 13, 14
+POLLER, LISTENER, TIMER, SIGNALS, ROOT, CHANGES = 10, 11, 12, 13, 14, 15
 SUPERVISOR = 900
 
 Thing = tuple[str, int]
@@ -67,6 +69,8 @@ class Poller(Process):
         """How many have passed since the timer was asked last."""
         self.signals = 0
         """How often SIGTERM has come and was not heard yet."""
+        self.told = b""
+        """What inotify has to say."""
 
     def fails(self, what: str = "") -> int:
         return -self.trouble.get(what or self.names[-1], 0)
@@ -143,7 +147,14 @@ class Poller(Process):
         assert (epoll, mask) == (POLLER, (0, SIGSET_SIZE))
         return self.wait(machine, events, most, -1 if timeout >> 31 else timeout)
 
+    def inotify_init1(self, machine: Caller, flags: int) -> int:
+        assert flags == IN_NONBLOCK | IN_CLOEXEC
+        return self.fails() or CHANGES
+
     def read(self, machine: Caller, file: int, data: int, size: int) -> int:
+        if file == CHANGES:
+            machine.write(data, self.told[:size])
+            return len(self.told[:size]) or -Errno.EAGAIN
         assert (file, size) in ((TIMER, 8), (SIGNALS, sizeof(SignalInfo)))
         if file == TIMER and self.seconds:
             machine.write(data, words(self.seconds))

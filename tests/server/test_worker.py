@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import deque
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -25,18 +26,39 @@ from svc0.kernel.errors import Errno
 from svc0.kernel.structs import SocketAddress
 from svc0.machine.call import Caller, caller
 from svc0.server import worker as under_test
-from svc0.server.connection import NO_FILE, Buffer, Connection, State
-from svc0.server.settings import SETTINGS, packed
-from svc0.server.worker import BUSY, LOG_PATIENCE, Own
-from svc0.server.workspace import EVENTS_MAX, Workspace
+from svc0.server.connection import NO_FILE, Buffer, Connection, State, Then
+from svc0.server.deadlines import FAREWELL_SECONDS, LINGER_SECONDS
+from svc0.server.head import FEW_NAMES, NAMES
+from svc0.server.limits import HEAD_MAX
+from svc0.server.settings import SETTINGS, LogFormat, packed
+from svc0.server.worker import ACCEPTS_MAX, BUSY, LOG_PATIENCE, Own
+from svc0.server.workspace import EVENTS_MAX, Patience, Workspace
 from tests.model.conditions import format_date
 from tests.model.respond import error
+from tests.server.kernel import told_by_inotify
 from tests.server.memory import Memory
-from tests.server.poller import LISTENER, POLLER, ROOT, SIGNALS, SUPERVISOR, TIMER, Poller
+from tests.server.poller import (
+    CHANGES,
+    LISTENER,
+    POLLER,
+    ROOT,
+    SIGNALS,
+    SUPERVISOR,
+    TIMER,
+    Poller,
+)
 from tests.server.process import NOW, Ended
 
 SLOTS, TICKS = 4, 1000
 SECONDS = {"idle_seconds": 60, "stop_seconds": 10}
+PATIENCE = {
+    Patience.IDLE: 60,
+    Patience.HEAD: 20,
+    Patience.BODY: 60,
+    Patience.SEND: 60,
+    Patience.LINGER: LINGER_SECONDS,
+    Patience.FAREWELL: FAREWELL_SECONDS,
+}
 
 
 class World(Poller):
@@ -48,7 +70,10 @@ class World(Poller):
         self.shut: list[int] = []
         self.closed: list[int] = []
         self.sent: dict[int, bytes] = {}
-        self.readable: dict[int, bytes] = {}
+        self.readable: dict[int, list[bytes]] = {}
+        """What clients have sent; behind that they wait.  All others are gone."""
+        self.takes: dict[int, int] = {}
+        """How many bytes of the next message a client takes; all, unless it is here."""
 
     def accept4(self, machine: Caller, socket: int, address: int, size: int, flags: int) -> int:
         assert flags == SOCK_NONBLOCK | SOCK_CLOEXEC
@@ -62,6 +87,8 @@ class World(Poller):
         assert int.from_bytes(machine.read(size, 4), "little") == sizeof(SocketAddress)
         if failure := self.fails("accept"):
             return failure
+        if not self.clients:
+            return -Errno.EAGAIN
         client = self.clients.popleft()
         machine.write(address, peer(client))
         machine.write(size, len(peer(client)).to_bytes(4, "little"))
@@ -75,7 +102,8 @@ class World(Poller):
         self, machine: Caller, socket: int, data: int, size: int, flags: int, *nobody: int
     ) -> int:
         assert (flags, nobody) == (MSG_NOSIGNAL, (0, 0))
-        self.sent[socket] = machine.read(data, size)
+        size = self.takes.pop(socket, size)
+        self.sent[socket] = self.sent.get(socket, b"") + machine.read(data, size)
         return self.fails() or size
 
     def shutdown(self, machine: Caller, socket: int, how: int) -> int:
@@ -90,14 +118,21 @@ class World(Poller):
         assert file != LISTENER or ("input", file) not in self.watched
         self.closed.append(file)
         self.watched.pop(("input", file), None)
+        self.watched.pop(("output", file), None)
         return 0
 
     def recvfrom(self, machine: Caller, socket: int, data: int, size: int, *others: int) -> int:
+        assert others == (0, 0, 0)
+        assert socket not in self.closed
         if socket not in self.readable:
-            return 0  # the client is gone
-        content = self.readable.pop(socket)
-        machine.write(data, content)
-        return len(content) or -Errno.EAGAIN
+            return 0
+        if not self.readable[socket]:
+            return -Errno.EAGAIN
+        content = self.readable[socket].pop(0)
+        if content[size:]:
+            self.readable[socket].insert(0, content[size:])
+        machine.write(data, content[:size])
+        return len(content[:size])
 
 
 def peer(client: int) -> bytes:
@@ -111,12 +146,12 @@ def peer(client: int) -> bytes:
 class Working:
     """A workspace with a small table of connections, in a machine for one routine."""
 
-    def __init__(self, machine: Caller) -> None:
+    def __init__(self, machine: Caller, slots: int) -> None:
         self.machine = machine
         if SETTINGS in machine.program.addresses:
             machine.write(machine.address(SETTINGS), packed(**SECONDS))
         self.worker = Memory(machine, Workspace)
-        self.table = machine.place(bytearray(SLOTS * sizeof(Connection)))
+        self.table = machine.place(bytearray(slots * sizeof(Connection)))
         self.buffer = machine.place(bytearray(2 * sizeof(Buffer)))
         for field, value in {
             Workspace.poller: POLLER,
@@ -124,14 +159,19 @@ class Working:
             Workspace.timer: TIMER,
             Workspace.signals: SIGNALS,
             Workspace.root: ROOT,
+            Workspace.changes: CHANGES if platform() == "linux" else -1,
             Workspace.ticks: TICKS,
+            Workspace.requests: 1000,
             Workspace.connections: self.table,
             Workspace.fresh_connections: self.table,
-            Workspace.connections_end: self.table + SLOTS * sizeof(Connection),
+            Workspace.connections_end: self.table + slots * sizeof(Connection),
             Workspace.fresh_buffers: self.buffer + sizeof(Buffer),
             Workspace.buffers_end: self.buffer + 2 * sizeof(Buffer),
         }.items():
             self.worker[field] = value
+        self.worker[Workspace.names] = machine.place(bytes(NAMES), writable=False)
+        for patience, seconds in PATIENCE.items():
+            self.worker[Workspace.until[patience]] = TICKS + seconds
 
     def call(self, *arguments: int, kernel: World) -> int:
         return self.machine.call(*arguments, int(self.worker), kernel=kernel)
@@ -139,8 +179,15 @@ class Working:
     def slot(self, number: int) -> Memory:
         return Memory(self.machine, Connection, self.table + number * sizeof(Connection))
 
-    def add(self, state: State, deadline: int = 0, *, buffer: bool = False) -> Memory:
-        """One more connection, whose socket is its place and 20."""
+    def add(
+        self,
+        state: State,
+        deadline: int = 0,
+        *,
+        buffer: bool = False,
+        patience: Patience = Patience.IDLE,
+    ) -> Memory:
+        """One more connection, whose socket is its place and 20, at the end of its list."""
         fresh = self.worker[Workspace.fresh_connections]
         number = (fresh - self.table) // sizeof(Connection)
         slot = self.slot(number)
@@ -149,15 +196,51 @@ class Working:
         slot[Connection.socket] = 20 + number
         slot[Connection.file] = NO_FILE
         slot[Connection.buffer] = self.buffer if buffer else 0
+        slot[Connection.watched] = 1
+        if state != State.FREE:
+            self.join(slot, patience)
         self.worker[Workspace.fresh_connections] = fresh + sizeof(Connection)
         self.worker[Workspace.active] = self.worker[Workspace.active] + (state != State.FREE)
         return slot
 
+    def join(self, slot: Memory, patience: Patience) -> None:
+        """Put it behind the last of a list."""
+        before = self.worker[Workspace.latest[patience]]
+        slot[Connection.patience] = patience
+        slot[Connection.earlier] = before
+        self.worker[Workspace.latest[patience]] = int(slot)
+        if before:
+            Memory(self.machine, Connection, before)[Connection.later] = int(slot)
+        else:
+            self.worker[Workspace.soonest[patience]] = int(slot)
+
+    def waiting(self, patience: Patience) -> list[int]:
+        """The connections of a list, from the front; from the end it must be the same."""
+        ways: list[list[int]] = []
+        for start, link in (
+            (Workspace.soonest, Connection.later),
+            (Workspace.latest, Connection.earlier),
+        ):
+            way: list[int] = []
+            at = self.worker[start[patience]]
+            while at:
+                assert at not in way, "it goes round and round"
+                way.append(at)
+                at = Memory(self.machine, Connection, at)[link]
+            ways.append(way)
+        assert ways[0] == ways[1][::-1]
+        return ways[0]
+
+    @property
+    def lists(self) -> dict[Patience, list[int]]:
+        """All that are not empty."""
+        return {patience: all_ for patience in Patience if (all_ := self.waiting(patience))}
+
 
 @contextmanager
-def working(routine: Routine) -> Generator[Working]:
+def working(routine: Routine, slots: int = SLOTS) -> Generator[Working]:
     with caller(routine) as machine:
-        yield Working(machine)
+        yield Working(machine, slots)
 
 
 # --- the start and the loop ---------------------------------------------------------
@@ -189,6 +272,7 @@ def test_handle_events() -> None:
     """Each event goes to whom it concerns; one of who is closed by now to nobody."""
     world = World()
     world.clients.append(40)
+    world.readable[40] = []
     world.seconds, world.signals = 2, 1
     world.watched["signal", SIGTERM] = Own.SIGNALS
     with working(under_test.handle_events) as at:
@@ -200,8 +284,51 @@ def test_handle_events() -> None:
         assert gone[Connection.state] == State.FREE
         assert at.worker[Workspace.ticks] == TICKS + 2
         assert at.worker[Workspace.stopping] == 1
-        assert at.worker[Workspace.active] == 0, "the client that was accepted is idle"
-    assert world.closed == [20, LISTENER, 40]
+        assert at.lists == {Patience.FAREWELL: [int(at.slot(2))]}
+        assert at.worker[Workspace.active] == 1, "the client that was accepted has a moment"
+    assert world.closed == [20, LISTENER]
+
+
+EVENTS = [
+    [Own.CHANGES],
+    [Own.CHANGES, 20],
+    [20, Own.CHANGES],
+    [20, Own.LISTENER, Own.CHANGES, 20],
+    [20],
+    [20, 20],
+]
+
+
+@pytest.mark.parametrize("events", EVENTS, ids=str)
+def test_changes_are_heard_first(events: list[int]) -> None:
+    """Whichever place it has: what is answered behind it knows of it."""
+    world = World()
+    world.told = told_by_inotify(1, 2, b"name")
+    world.readable[20] = [b"GET", b"GET"]
+    world.watched["input", LISTENER] = Own.LISTENER
+    with working(under_test.handle_events) as at:
+        slot = at.add(State.HEAD, TICKS + 60)
+        what = [int(slot) if event == 20 else event for event in events]
+        epoch = at.worker[Workspace.epoch]
+        at.call(put_events(at, world, *what), kernel=world)
+        told = platform() == "linux" and Own.CHANGES in events
+        assert at.worker[Workspace.epoch] == epoch + told
+        assert at.worker[Workspace.changed] == (epoch + 1 if told else 0)
+        assert slot[Connection.state] == State.HEAD
+    expected = ["read"] * told + ["recvfrom"] * events.count(20)
+    assert [name for name in world.names if name in ("read", "recvfrom")] == expected
+
+
+@pytest.mark.parametrize(("events", "taken"), [(1, 1), (2, 3), (EVENTS_MAX, 3)])
+def test_a_crowd_of_events(events: int, taken: int) -> None:
+    """Alone, the listener's event is of one client, or comes again; else all are taken."""
+    world = World()
+    world.clients.extend([40, 41, 42])
+    world.readable = {40: [], 41: [], 42: []}
+    with working(under_test.handle_events) as at:
+        what = [Own.LISTENER] + [Own.TIMER] * (events - 1)
+        at.call(put_events(at, world, *what), kernel=world)
+        assert at.worker[Workspace.active] == taken
 
 
 def test_handle_no_events() -> None:
@@ -216,14 +343,16 @@ def test_handle_no_events() -> None:
 def test_close_connection(file: int, buffer: bool) -> None:
     world = World()
     with working(under_test.close_connection) as at:
+        others = [at.add(State.SENDING), at.add(State.SENDING)]
         slot = at.add(State.SENDING, buffer=buffer)
         slot[Connection.file] = file
         at.machine.call(int(slot), int(at.worker), kernel=world)
         assert slot[Connection.state] == State.FREE
-        assert at.worker[Workspace.active] == 0
+        assert at.worker[Workspace.active] == 2
         assert at.worker[Workspace.free_connections] == int(slot)
         assert at.worker[Workspace.free_buffers] == (at.buffer if buffer else 0)
-    assert world.closed == ([20] if file == NO_FILE else [30, 20])
+        assert at.lists == {Patience.IDLE: [int(other) for other in others]}
+    assert world.closed == ([22] if file == NO_FILE else [30, 22])
 
 
 # --- clients --------------------------------------------------------------------------
@@ -232,32 +361,149 @@ def test_close_connection(file: int, buffer: bool) -> None:
 def test_accept_client() -> None:
     world = World()
     world.clients.append(40)
+    world.readable[40] = []
     with working(under_test.accept_client) as at:
-        at.call(kernel=world)
+        assert at.call(kernel=world) == 1
         slot = at.slot(0)
         assert slot[Connection.state] == State.HEAD
         assert slot[Connection.socket] == 40
         assert slot[Connection.deadline] == TICKS + SECONDS["idle_seconds"]
-        assert slot.bytes(Connection.peer, 8) == peer(40)[:8]
+        assert slot.bytes(Connection.peer, slot[Connection.peer_size]) == b"127.0.0.1"
         assert slot[Connection.buffer] == 0, "who says nothing costs a slot and no more"
+        assert slot[Connection.watched] == 1
+        assert at.lists == {Patience.IDLE: [int(slot)]}
         assert world.watched == {("input", 40): int(slot)}
         assert at.worker[Workspace.active] == 1
+        assert at.call(kernel=world) == 0, "there is no other"
+
+
+LAST = b"OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "patience"),
+    [
+        ([], Patience.IDLE),
+        ([b"GET"], Patience.HEAD),
+        ([LAST], None),
+        ([LAST + b"more"], Patience.LINGER),
+        (None, None),
+    ],
+    ids=["nothing", "a part", "all of it", "more", "gone"],
+)
+def test_a_client_is_woken_at_once(content: list[bytes] | None, patience: Patience | None) -> None:
+    """The poller hears of it only if it has to wait: most have asked already."""
+    world = World()
+    world.clients.append(40)
+    if content is not None:
+        world.readable[40] = [*content]
+    with working(under_test.accept_client) as at:
+        assert at.call(kernel=world) == 1
+        slot = int(at.slot(0))
+        if patience is None:
+            assert at.lists == world.watched == {}
+            assert not {"epoll_ctl", "kevent"} & {*world.names}
+        else:
+            assert at.lists == {patience: [slot]}
+            assert world.watched == {("input", 40): slot}
+        assert at.worker[Workspace.active] == (patience is not None)
+    assert world.closed == ([40] if patience is None else [])
+    answered = bool(content) and LAST in content[0]
+    assert (40 in world.sent) == answered
+
+
+def test_a_client_that_takes_a_part_at_once() -> None:
+    """It is watched for what it waits for now, and for nothing else."""
+    world = World()
+    world.clients.append(40)
+    world.readable[40], world.takes[40] = [LAST], 5
+    with working(under_test.accept_client) as at:
+        assert at.call(kernel=world) == 1
+        slot = at.slot(0)
+        assert slot[Connection.state] == State.SENDING
+        assert world.watched == {("output", 40): int(slot)}
+        assert at.lists == {Patience.SEND: [int(slot)]}
+
+
+@pytest.mark.parametrize("then", [0, Then.WRITABLE, Then.CLOSE | Then.WRITABLE])
+@pytest.mark.parametrize("trouble", [{}, {"input": Errno.ENOSPC}, {"output": Errno.ENOSPC}])
+def test_watch_connection(then: int, trouble: dict[str, int]) -> None:
+    world = World(**trouble)
+    with working(under_test.watch_connection) as at:
+        slot = at.add(State.SENDING)
+        slot[Connection.then] = then
+        slot[Connection.watched] = 0
+        result = at.machine.call(int(slot), int(at.worker), kernel=world)
+        assert result == -trouble.get("input", 0)
+        assert slot[Connection.watched] == ("input" not in trouble)
+        if not trouble:
+            what = "output" if then & Then.WRITABLE else "input"
+            assert world.watched == {(what, 20): int(slot)}
+
+
+@pytest.mark.parametrize("events", [1, 2, EVENTS_MAX])
+@pytest.mark.parametrize("clients", [0, 1, 2, ACCEPTS_MAX, ACCEPTS_MAX + 3])
+def test_accept_clients(events: int, clients: int) -> None:
+    """One if nothing else has happened, else as many as there are up to a limit."""
+    world = World()
+    world.clients.extend(range(40, 40 + clients))
+    world.readable = {client: [] for client in world.clients}
+    taken = min(clients, 1 if events == 1 else ACCEPTS_MAX)
+    with working(under_test.accept_clients, slots=64) as at:
+        at.call(events, kernel=world)
+        assert at.worker[Workspace.active] == taken
+        slots = [int(at.slot(number)) for number in range(taken)]
+        assert at.lists == ({Patience.IDLE: slots} if taken else {})
+    assert len(world.clients) == clients - taken
+    assert set(world.watched) == {("input", 40 + number) for number in range(taken)}
+
+
+def test_welcome() -> None:
+    """Who came before is further in front, and has not more time."""
+    with working(under_test.welcome) as at:
+        first = at.add(State.HEAD, TICKS + 59)
+        second = at.add(State.FREE)
+        at.worker[Workspace.peer] = peer(4660)
+        at.machine.call(int(second), int(at.worker), kernel=World())
+        assert second.bytes(Connection.peer, second[Connection.peer_size]) == b"127.0.0.1"
+        assert second[Connection.deadline] == TICKS + SECONDS["idle_seconds"]
+        assert at.lists == {Patience.IDLE: [int(first), int(second)]}
 
 
 def test_a_full_table() -> None:
     """Who comes too late is told so at once, without being read; those who are there stay."""
     world = World()
     world.clients.extend([40, 41])
+    world.readable[41] = []
     with working(under_test.accept_client) as at:
-        slots = [at.add(State.HEAD) for _ in range(SLOTS)]
-        at.call(kernel=world)
+        slots = [at.add(State.HEAD) for _ in range(SLOTS - 1)]
+        free = at.add(State.FREE)
+        assert at.call(kernel=world) == 1
         assert world.closed == [40]
-        slots[2][Connection.state] = State.FREE
-        at.worker[Workspace.free_connections] = int(slots[2])
-        at.call(kernel=world)
-        assert slots[2][Connection.socket] == 41
+        at.worker[Workspace.free_connections] = int(free)
+        assert at.call(kernel=world) == 1
+        assert free[Connection.socket] == 41
+        assert at.lists == {Patience.IDLE: [int(slot) for slot in [*slots, free]]}
     assert world.sent == {40: bytes(BUSY)}
     assert world.closed == [40]
+
+
+@pytest.mark.parametrize("sizes", [[], [1], [300], [3000], [9, 7000, 1], [1] * 40, [100_000]])
+def test_who_is_turned_away_is_heard_first(sizes: list[int]) -> None:
+    """What is unread when it is closed would be a reset; a head is read, and not without end."""
+    world = World()
+    world.readable[40] = [b"x" * size for size in sizes]
+    with caller(under_test.turn_away) as machine:
+        machine.call(40, kernel=world)
+    assert world.sent == {40: bytes(BUSY)}
+    assert world.closed == [40]
+    assert world.names[0] == "sendto"
+    assert world.names[-1] == "close"
+    reads = world.names.count("recvfrom")
+    assert len(world.names) == reads + 2
+    assert reads <= 8
+    assert not world.readable[40] or reads == 8
+    assert sum(sizes) - sum(map(len, world.readable[40])) >= min(sum(sizes), HEAD_MAX, reads)
 
 
 def test_what_is_said_to_who_comes_too_late() -> None:
@@ -292,7 +538,7 @@ def test_accept_fails(error: int) -> None:
     world = World(accept=error)
     world.watched["input", LISTENER] = Own.LISTENER
     with working(under_test.accept_client) as at:
-        at.call(kernel=world)
+        assert at.call(kernel=world) == 0
         assert at.worker[Workspace.active] == 0
         assert at.worker[Workspace.deaf] == (error in FULL)
     assert (("input", LISTENER) in world.watched) == (error not in FULL)
@@ -316,9 +562,11 @@ def test_the_listener_is_heard_again_with_a_tick() -> None:
 def test_a_client_that_cannot_be_watched_is_closed() -> None:
     world = World(input=Errno.ENOSPC)
     world.clients.append(40)
+    world.readable[40] = []
     with working(under_test.accept_client) as at:
-        at.call(kernel=world)
+        assert at.call(kernel=world) == 1
         assert at.worker[Workspace.active] == 0
+        assert at.lists == {}
         assert at.slot(0)[Connection.state] == State.FREE
     assert world.closed == [40]
 
@@ -328,9 +576,15 @@ def test_a_client_that_cannot_be_watched_is_closed() -> None:
 
 def test_take_time() -> None:
     with working(under_test.take_time) as at:
+        epoch = at.worker[Workspace.epoch]
         at.call(kernel=World())
         assert at.worker[Workspace.now] == NOW
+        assert at.worker[Workspace.epoch] == epoch + 1, "what is kept has to be dated anew"
         assert at.worker.bytes(Workspace.date, 29) == format_date(NOW)
+        date = b" - - [14/Nov/2023:22:13:20 +0000] "
+        assert at.worker.bytes(Workspace.log_time, len(date)) == date
+        for patience, seconds in PATIENCE.items():
+            assert at.worker[Workspace.until[patience]] == TICKS + seconds
 
 
 @pytest.mark.parametrize("seconds", [1, 2, 3600])
@@ -343,6 +597,7 @@ def test_tick(seconds: int) -> None:
         at.worker[Workspace.deaf] = 1
         at.call(seconds, kernel=world)
         assert at.worker[Workspace.ticks] == TICKS + seconds
+        assert at.worker[Workspace.until[0]] == TICKS + seconds + SECONDS["idle_seconds"]
         assert at.worker[Workspace.now] == NOW
         assert at.worker[Workspace.deaf] == 0
     assert world.said == [(1, b"line\n")]
@@ -356,39 +611,53 @@ def test_a_tick_that_is_none() -> None:
     assert world.names == []
 
 
-states = st.sampled_from([State.FREE, State.HEAD, State.SENDING, State.LINGERING])
-deadlines = st.integers(TICKS - 2, TICKS + 2)
+late = st.tuples(
+    st.sampled_from([State.HEAD, State.SENDING, State.LINGERING]),
+    st.sampled_from(Patience),
+    st.integers(TICKS - 2, TICKS + 2),
+)
 
 
-@given(table=st.lists(st.tuples(states, deadlines), max_size=SLOTS))
-def test_expire_late(table: list[tuple[State, int]]) -> None:
+@given(table=st.lists(late, max_size=2 * SLOTS), order=st.randoms())
+def test_expire_late(table: list[tuple[State, Patience, int]], order: random.Random) -> None:
     """Whose deadline is over is closed, exactly; nobody is forgotten, and nobody else is met."""
     world = World()
-    with working(under_test.expire_late) as at:
-        slots = [at.add(state, deadline) for state, deadline in table]
-        buffers = at.machine.place(bytearray(SLOTS * sizeof(Buffer)))
-        for number, slot in enumerate(slots):
-            buffer = buffers + number * sizeof(Buffer)
-            slot[Connection.buffer] = buffer if slot[Connection.state] > State.HEAD else 0
-        late = [state != State.FREE and deadline < TICKS for state, deadline in table]
+    table.sort(key=lambda each: each[2])
+    with working(under_test.expire_late, slots=2 * SLOTS) as at:
+        places = list(range(len(table)))
+        order.shuffle(places)
+        empty = [at.add(State.FREE) for _ in table]
+        buffers = at.machine.place(bytearray(2 * SLOTS * sizeof(Buffer)))
+        lists: dict[Patience, list[int]] = {patience: [] for patience in Patience}
+        closed: dict[Patience, list[int]] = {patience: [] for patience in Patience}
+        for place, (state, patience, deadline) in zip(places, table, strict=True):
+            slot = empty[place]
+            slot[Connection.state], slot[Connection.deadline] = state, deadline
+            slot[Connection.buffer] = buffers + place * sizeof(Buffer) if state > State.HEAD else 0
+            at.join(slot, patience)
+            if deadline < TICKS:
+                closed[patience].append(slot[Connection.socket])
+            else:
+                lists[patience].append(int(slot))
+        at.worker[Workspace.active] = len(table)
         at.call(kernel=world)
-        for slot, (state, _), over in zip(slots, table, late, strict=True):
-            assert slot[Connection.state] == (State.FREE if over else state)
-        assert at.worker[Workspace.active] == sum(
-            state != State.FREE and not over for (state, _), over in zip(table, late, strict=True)
-        )
-    assert world.closed == [20 + number for number, over in enumerate(late) if over]
+        for place, (state, _, deadline) in zip(places, table, strict=True):
+            expected = State.FREE if deadline < TICKS else state
+            assert empty[place][Connection.state] == expected
+        assert at.lists == {patience: slots for patience, slots in lists.items() if slots}
+        assert at.worker[Workspace.active] == sum(map(len, lists.values()))
+    assert world.closed == [socket for sockets in closed.values() for socket in sockets]
 
 
 def test_who_is_late_with_a_request_is_told_so() -> None:
     """And is not closed before the answer can have come."""
     world = World()
-    world.readable[20] = b""
     with working(under_test.expire_late) as at:
-        slot = at.add(State.HEAD, TICKS - 1, buffer=True)
+        slot = at.add(State.HEAD, TICKS - 1, buffer=True, patience=Patience.HEAD)
         at.call(kernel=world)
         assert slot[Connection.state] == State.LINGERING
-        assert slot[Connection.deadline] > TICKS
+        assert slot[Connection.deadline] == TICKS + LINGER_SECONDS
+        assert at.lists == {Patience.LINGER: [int(slot)]}
     assert world.sent[20].startswith(b"HTTP/1.1 408 ")
     assert world.shut == [20]
     assert world.closed == []
@@ -411,15 +680,20 @@ def test_who_is_late_with_a_request_is_told_so() -> None:
 def test_close_idle(served: int, content: bytes | None, stays: bool) -> None:
     world = World()
     if content is not None:
-        world.readable[20] = content
+        world.readable[20] = [content] * bool(content)
     with working(under_test.close_idle) as at:
         slot = at.add(State.HEAD, TICKS + 60)
         slot[Connection.served] = served
-        others = [at.add(State.SENDING, TICKS + 7, buffer=True), at.add(State.FREE)]
+        sending = at.add(State.SENDING, TICKS + 7, buffer=True, patience=Patience.SEND)
+        others = [sending, at.add(State.FREE)]
         at.call(kernel=world)
         assert slot[Connection.state] == (State.HEAD if stays else State.FREE)
-        if stays and not content:
-            assert slot[Connection.deadline] == TICKS + 1
+        lists = {Patience.SEND: [int(sending)]}
+        if stays:
+            patience = Patience.HEAD if content else Patience.FAREWELL
+            lists[patience] = [int(slot)]
+            assert slot[Connection.deadline] == TICKS + PATIENCE[patience]
+        assert at.lists == lists
         assert [other[Connection.deadline] for other in others] == [TICKS + 7, 0]
         assert at.worker[Workspace.active] == 1 + stays
     assert world.closed == ([] if stays else [20])
@@ -447,6 +721,7 @@ def test_begin_to_stop(deaf: int) -> None:
             world.signals = 1
             at.call(kernel=world)
             assert at.worker[Workspace.stopping] == 1
+            assert at.worker[Workspace.requests] == 0, "each is its connection's last"
             assert at.worker[Workspace.listener] == -1
             assert at.worker[Workspace.stop_tick] == TICKS + SECONDS["stop_seconds"]
             assert at.worker[Workspace.active] == 2
@@ -505,6 +780,8 @@ class Life(World):
     def __init__(self, batches: list[list[int]], **trouble: int) -> None:
         super().__init__(**trouble)
         self.batches = deque(batches)
+        self.most_maps = 0
+        """The call for memory that fails."""
 
     def openat2(self, machine: Caller, *arguments: int) -> int:
         return -Errno.ENOSYS
@@ -513,6 +790,8 @@ class Life(World):
         return -Errno.ENOENT
 
     def mmap(self, machine: Caller, address: int, length: int, *others: int) -> int:
+        if self.names.count("mmap") == self.most_maps:
+            return -Errno.ENOMEM
         return self.fails() or machine.place(bytearray(length))
 
     def mprotect(self, machine: Caller, *arguments: int) -> int:
@@ -520,6 +799,8 @@ class Life(World):
 
     def wait(self, machine: Caller, events: int, most: int, milliseconds: int) -> int:
         self.happens = self.batches.popleft()
+        if platform() == "macos":
+            self.seconds = 0  # of each event, and not since they were read
         self.seconds += Own.TIMER in self.happens
         self.signals += Own.SIGNALS in self.happens
         return super().wait(machine, events, most, milliseconds)
@@ -534,22 +815,69 @@ def live(life: Life) -> int:
         with pytest.raises(Ended) as ended:
             machine.call(LISTENER, ROOT, int(worker), kernel=life)
         assert worker[Workspace.no_confinement] == (platform() == "linux")
+        watches = platform() == "linux" and "inotify_init1" not in life.trouble
+        if life.timeouts:
+            assert worker[Workspace.changes] == (CHANGES if watches else -1)
     return ended.value.status
 
 
 def test_run_worker() -> None:
     """A client comes, another finds no room, the first one says nothing, and the end comes."""
-    life = Life([[], [Own.LISTENER], [Own.LISTENER, Own.TIMER], [Own.SIGNALS], [Own.TIMER]])
+    life = Life(
+        [
+            [],
+            [Own.LISTENER],
+            [Own.LISTENER, Own.TIMER],
+            [Own.CHANGES],
+            [Own.SIGNALS],
+            [Own.TIMER],
+            [Own.TIMER],
+        ]
+    )
     life.clients.extend([40, 41])
+    life.readable[40] = []
     assert live(life) == 0
     assert life.closed == [41, LISTENER, 40]
-    assert not life.batches or list(life.batches) == [[Own.TIMER]]
+    assert not life.batches
     assert 40 not in life.sent
 
 
 @pytest.mark.parametrize("what", ["mmap", "mprotect", "seconds", "signal", "input"])
 def test_a_worker_that_cannot_begin(what: str) -> None:
     assert live(Life([], **{what: Errno.ENOMEM})) == 1
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 12])
+def test_a_worker_without_memory(most: int) -> None:
+    """For connections, for buffers, and for each shelf of the cache."""
+    life = Life([])
+    life.most_maps = most
+    assert live(life) == 1
+    assert life.names.count("mmap") == most
+
+
+@pytest.mark.platform("linux")
+def test_a_worker_that_nobody_tells_of_changes() -> None:
+    """It serves all the same, and looks for itself."""
+    assert live(Life([[Own.SIGNALS]], inotify_init1=Errno.EMFILE)) == 0
+
+
+@pytest.mark.parametrize("form", LogFormat)
+@pytest.mark.parametrize("requests", [1, 1000])
+def test_use_settings(form: LogFormat, requests: int) -> None:
+    """Heads are searched for what is logged, and for no more."""
+    with caller(under_test.use_settings) as machine:
+        content = packed(log=form, requests=requests)
+        machine.write(machine.address(SETTINGS), content)
+        try:
+            worker = Memory(machine, Workspace)
+            machine.call(int(worker))
+            logs_fields = form in (LogFormat.COMBINED, LogFormat.JSON)
+            names = machine.address(NAMES if logs_fields else FEW_NAMES)
+            assert worker[Workspace.names] == names
+            assert worker[Workspace.requests] == requests
+        finally:
+            machine.write(machine.address(SETTINGS), bytes(SETTINGS))
 
 
 @pytest.mark.platform("macos")

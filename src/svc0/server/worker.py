@@ -25,6 +25,7 @@ from .dates import write_date
 from .deadlines import be_patient, join_list, leave_list, set_deadlines
 from .file import find_confinement, status_of
 from .head import FEW_NAMES, NAMES
+from .limits import HEAD_MAX
 from .listeners import take_client
 from .log import flush_log, write_log_times
 from .poller import (
@@ -356,12 +357,24 @@ def hear_listener(worker: x28) -> None:
     ret()
 
 
+DROPPED = 2048
+"""Bytes that are dropped at once of what a client says for whom there is no room,"""
+
+DROPS_MAX = HEAD_MAX // DROPPED
+"""and how often: a whole head may be there when it connects."""
+
+
 @routine
 def turn_away(socket: w0) -> None:
-    """Tell a client that there is no room (503), and close."""
-    client = x19
+    """Tell a client that there is no room (503), and close.
 
-    with frame(client):
+    Its request is read before, as far as it is there: closing over it would be a reset, which may
+    destroy the answer.
+    """
+    client, left = x19, x20
+    close = label()
+
+    with frame(client, left, room=DROPPED):
         mov(client.w, socket)
         adr(x1, BUSY)
         mov(x2, len(BUSY))
@@ -369,6 +382,22 @@ def turn_away(socket: w0) -> None:
         mov(x4, 0)
         mov(w5, 0)
         calls.sendto()
+        mov(left, DROPS_MAX)
+
+        again = here()
+        mov(w0, client.w)
+        mov(x1, sp)
+        mov(x2, DROPPED)
+        mov(w3, 0)
+        mov(x4, 0)
+        mov(x5, 0)
+        calls.recvfrom()
+        cmp(x0, 0)
+        b.le(close)
+        subs(left, left, 1)
+        b.ne(again)
+
+        here(close)
         mov(w0, client.w)
         calls.close()
     ret()
