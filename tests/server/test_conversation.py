@@ -678,7 +678,7 @@ def test_a_batch_in_every_format(form: LogFormat) -> None:
     fields = b"User-Agent: me\r\nReferer: you\r\n\r\n"
     data = batch().replace(b"Host: a\r\n\r\n", b"Host: a\r\n" + fields)
     for taken in ([], [1], [300], [700]):
-        with serving([data], taken, keeps=WARM, form=format) as server:
+        with serving([data], taken, keeps=WARM, form=form) as server:
             server.run()
             lines = server.logged.splitlines()
             assert len(lines) == (0 if form == LogFormat.NONE else len(BATCH))
