@@ -500,6 +500,35 @@ def is_same(entry: x0, status: w1, worker: x28) -> w0:
 
 
 @routine
+def is_untouched(entry: x0, worker: x28) -> w0:
+    """1 if the file that an entry keeps open is as it was, or it keeps none open; else 0.
+
+    Whatever is written into that file would be sent behind the head of what it was.
+    """
+    of = x19
+    yes = label()
+
+    ldr(w9, [entry, Entry.file])
+    tbnz(w9, 31, yes)
+    with frame(of) as leave:
+        mov(of, entry)
+        mov(w0, w9)
+        add(x1, worker, Workspace.stat)
+        calls.fstat()
+        mov(x9, x0)
+        mov(w0, 0)
+        tbnz(x9, 63, leave)
+        mov(x0, of)
+        mov(w1, 200)
+        bl(is_same)
+    ret()
+
+    here(yes)
+    mov(w0, 1)
+    ret()
+
+
+@routine
 def confirm_entry(entry: x0, worker: x28) -> None:
     """An entry is known to be true now: it carries today's Date, and may be sent in this epoch."""
     answer = x9

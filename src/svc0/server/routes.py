@@ -13,7 +13,16 @@ from svc0.kernel import calls
 from svc0.kernel.constants import S_IFDIR, S_IFMT, S_IFREG
 from svc0.kernel.errors import Errno
 
-from .cache import Entry, confirm_entry, drop_entry, find_entry, is_known, is_same, may_be_sent
+from .cache import (
+    Entry,
+    confirm_entry,
+    drop_entry,
+    find_entry,
+    is_known,
+    is_same,
+    is_untouched,
+    may_be_sent,
+)
 from .conditional import evaluate
 from .conditions import write_etag
 from .connection import NO_FILE, Buffer, Connection
@@ -87,6 +96,9 @@ def show(connection: x27, worker: x28) -> None:
         mov(entry, x0)
         cbz(entry, look)
         bl(may_be_sent)
+        cbz(w0, look)
+        mov(x0, entry)
+        bl(is_untouched)
         cbnz(w0, sure)
 
         here(look)
