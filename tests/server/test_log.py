@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import random
 import re
 from datetime import UTC, datetime
 
@@ -12,17 +13,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from svc0.a64 import sizeof
-from svc0.kernel.constants import AF_INET, AF_INET6
 from svc0.kernel.errors import Errno
-from svc0.kernel.structs import SocketAddress
 from svc0.machine.call import Caller, caller
 from svc0.server import log as under_test
-from svc0.server.connection import Buffer, Connection
-from svc0.server.log import FIELD_ROOM, LINE_ROOM, REQUEST_ROOM, flush_log, log_access
+from svc0.server.connection import PEER_ROOM, STOP, Buffer, Connection
+from svc0.server.head import NAMES, read_head
+from svc0.server.limits import LINE_MAX
+from svc0.server.log import (
+    FIELD_ROOM,
+    LINE_ROOM,
+    REQUEST_ROOM,
+    flush_log,
+    log_access,
+    write_log_times,
+)
 from svc0.server.request import Kind, parse
 from svc0.server.settings import SETTINGS, LogFormat, packed
 from svc0.server.workspace import LOG_ROOM, Workspace
-from tests.server.kernel import Kernel, family_bytes
+from tests.server.kernel import Kernel
 from tests.server.memory import Input, Memory
 
 NOW = 1_700_000_000
@@ -47,24 +55,59 @@ class Reader(Kernel):
         return taken
 
 
+def times(form: LogFormat, now: int) -> bytes:
+    """What is written once a second: the time as a format has it, with what stands around it."""
+    when = datetime.fromtimestamp(now, UTC)
+    if form == LogFormat.JSON:
+        return when.strftime("%Y-%m-%dT%H:%M:%SZ").encode()
+    return when.strftime(' - - [%d/%b/%Y:%H:%M:%S +0000] "').encode()
+
+
+def fitted(text: bytes, room: int) -> bytes:
+    """A text, and anything behind it up to the end of its room."""
+    assert len(text) <= room
+    return text + random.randbytes(room - len(text))
+
+
+def judged(head: bytes, *, shortly: bool) -> bytes:
+    """A buffer as it is after a head was read in it: in one pass, if it can be, or line by line."""
+    if shortly:
+        with caller(read_head) as reader:
+            buffer = Input(reader, head)
+            end = buffer.address + Buffer.input + len(head)
+            reader.write(int(end), bytes(STOP))
+            names = reader.place(bytes(NAMES), writable=False)
+            if reader.call(int(buffer), names)[0]:
+                return buffer.bytes(Buffer.next, sizeof(Buffer))
+    with caller(parse) as parser:
+        buffer = Input(parser, head)
+        parser.call(int(buffer))
+        return buffer.bytes(Buffer.next, sizeof(Buffer))
+
+
 class Logging:
     """A worker and a connection that was answered."""
 
-    def __init__(self, machine: Caller, head: bytes, form: LogFormat) -> None:
+    def __init__(
+        self,
+        machine: Caller,
+        head: bytes,
+        form: LogFormat,
+        *,
+        client: str = "192.0.2.1",
+        now: int = NOW,
+        shortly: bool = False,
+    ) -> None:
         self.machine = machine
         if SETTINGS in machine.program.addresses:
             machine.write(machine.address(SETTINGS), packed(log=form))
-        with caller(parse) as parser:
-            buffer = Input(parser, head)
-            parser.call(int(buffer))
-            content = buffer.bytes(Buffer.next, sizeof(Buffer))
         self.worker = Memory(machine, Workspace)
-        self.worker[Workspace.now] = NOW
+        self.worker[Workspace.now] = now
+        self.worker[Workspace.log_time] = fitted(times(form, now), sizeof(Workspace.log_time))
         self.connection = Memory(machine, Connection)
-        self.connection[Connection.buffer] = machine.place(content)
-        peer = bytearray(sizeof(SocketAddress))
-        peer[:8] = family_bytes(AF_INET, 16) + b"\x12\x34" + bytes([192, 0, 2, 1])
-        self.connection[Connection.peer] = bytes(peer)
+        self.connection[Connection.buffer] = machine.place(judged(head, shortly=shortly))
+        self.connection[Connection.peer] = fitted(client.encode(), PEER_ROOM)
+        self.connection[Connection.peer_size] = len(client)
         self.connection[Connection.status] = 200
 
     def log(self, kernel: Kernel | None = None) -> None:
@@ -75,10 +118,19 @@ class Logging:
         return self.worker.bytes(Workspace.log, self.worker[Workspace.log_size])
 
 
-def logged(head: bytes, form: LogFormat, status: int = 200, size: int = 0) -> bytes:
+def logged(
+    head: bytes,
+    form: LogFormat,
+    status: int = 200,
+    size: int = 0,
+    *,
+    client: str = "192.0.2.1",
+    now: int = NOW,
+    shortly: bool = False,
+) -> bytes:
     """What the log is after one answer."""
     with caller(log_access) as machine:
-        logging = Logging(machine, head, form)
+        logging = Logging(machine, head, form, client=client, now=now, shortly=shortly)
         logging.connection[Connection.status] = status
         logging.connection[Connection.sent] = size
         logging.log()
@@ -112,11 +164,17 @@ def unescaped(text: str) -> bytes:
     form=st.sampled_from([LogFormat.COMMON, LogFormat.COMBINED, LogFormat.JSON]),
     status=st.sampled_from([200, 304, 404]),
     size=st.integers(0, 2**63 - 1),
+    shortly=st.booleans(),
 )
 def test_a_line_is_read_back(
-    target: bytes, named: dict[str, bytes], form: LogFormat, status: int, size: int
+    target: bytes,
+    named: dict[str, bytes],
+    form: LogFormat,
+    status: int,
+    size: int,
+    shortly: bool,
 ) -> None:
-    content = logged(head_of(target, named), form, status, size)
+    content = logged(head_of(target, named), form, status, size, shortly=shortly)
     assert content.endswith(b"\n")
     assert content.count(b"\n") == 1
     line = content.decode("ascii").removesuffix("\n")
@@ -243,37 +301,27 @@ def test_a_log_that_nobody_can_read_is_dropped(error: int) -> None:
     body=st.integers(0, 1000),
     head=st.integers(0, 1000),
     taken=st.integers(0, 3000),
-    of_file=st.booleans(),
+    where=st.sampled_from(["behind the head", "kept", "file"]),
 )
-def test_body_sent(body: int, head: int, taken: int, of_file: bool) -> None:
-    """An answer that was cut short says how short, be its body a file or behind the head."""
+def test_body_sent(body: int, head: int, taken: int, where: str) -> None:
+    """An answer that was cut short says how short, wherever its body lies."""
     taken = min(taken, head + body)
-    out_end = head + body * (not of_file)
+    out_end = head + body * (where == "behind the head")
     with caller(under_test.body_sent) as machine:
         connection = Memory(machine, Connection)
         connection[Connection.sent] = body
-        connection[Connection.out] = min(taken, out_end)
-        connection[Connection.out_end] = out_end
-        connection[Connection.file_offset] = max(taken - out_end, 0)
-        connection[Connection.file_end] = body * of_file
+        connection[Connection.out] = 5000 + min(taken, out_end)
+        connection[Connection.out_end] = 5000 + out_end
+        behind = max(taken - out_end, 0)
+        kept, file = where == "kept", where == "file"
+        connection[Connection.rest] = (9000 + behind) * kept
+        connection[Connection.rest_end] = (9000 + body) * kept
+        connection[Connection.file_offset] = behind * file
+        connection[Connection.file_end] = body * file
         assert machine.call(int(connection)) == max(taken - head, 0)
 
 
 # --- one routine at a time -------------------------------------------------------------
-
-
-@given(target=visible, empty=st.booleans(), whole=st.booleans())
-def test_request_line(target: bytes, empty: bool, whole: bool) -> None:
-    """It is the line that came, where it came; none if its end did not come."""
-    line = b"GET " + target + b" HTTP/1.1"
-    head = b"\r\n" * empty + line + b"\r\nHost: a\r\n\r\n" * whole
-    with caller(under_test.request_line) as machine:
-        logging = Logging(machine, head, LogFormat.COMMON)
-        address, length = machine.call(int(logging.connection))
-        assert machine.read(address, length) == line * whole
-        if whole:
-            start = logging.connection[Connection.buffer] + int(Buffer.input)
-            assert address == start + 2 * empty
 
 
 @given(
@@ -307,41 +355,11 @@ def escaped(text: bytes, room: int) -> bytes:
     return out
 
 
-class Answered(Logging):
-    """An answer that was sent to a client of any address, at any time."""
-
-    def __init__(
-        self,
-        machine: Caller,
-        head: bytes,
-        client: ipaddress.IPv4Address | ipaddress.IPv6Address,
-        status: int,
-        size: int,
-        now: int,
-    ) -> None:
-        super().__init__(machine, head, LogFormat.COMMON)
-        peer = bytearray(sizeof(SocketAddress))
-        family, at = (AF_INET, 4) if client.version == 4 else (AF_INET6, 8)
-        peer[:2] = family_bytes(family, 16 if client.version == 4 else 28)
-        peer[at : at + len(client.packed)] = client.packed
-        self.connection[Connection.peer] = bytes(peer)
-        self.connection[Connection.status] = status
-        self.connection[Connection.sent] = size
-        self.worker[Workspace.now] = now
-
-    def write(self, *arguments: int) -> bytes:
-        """What the routine writes, into room for the longest line."""
-        out = self.machine.place(bytearray(LINE_ROOM))
-        end = self.machine.call(out, *arguments, int(self.connection), int(self.worker))
-        assert 0 < end - out <= LINE_ROOM
-        return self.machine.read(out, end - out)
-
-
 long = st.sampled_from([b'"', b"x", b"\xff"]).map(lambda byte: byte * 2000)
 targets = visible | st.sampled_from([b"/" + b"x" * 5000, b'/"' * 2000])
 many_fields = st.fixed_dictionaries({}, optional={"Referer": values | long, "User-Agent": values})
-clients = st.ip_addresses(v=4) | st.sampled_from([ipaddress.ip_address("2001:db8::1")])
-sizes, times = st.integers(0, 2**63 - 1), st.integers(0, 2**32 - 1)
+clients = st.ip_addresses() | st.just(ipaddress.ip_address("255.255.255.255"))
+sizes, times_of_day = st.integers(0, 2**63 - 1), st.integers(0, 2**32 - 1)
 numbers_of_status = st.sampled_from([200, 206, 304, 404, 505])
 
 
@@ -351,10 +369,11 @@ numbers_of_status = st.sampled_from([200, 206, 304, 404, 505])
     client=clients,
     status=numbers_of_status,
     size=sizes,
-    now=times,
+    now=times_of_day,
     form=st.sampled_from([LogFormat.COMMON, LogFormat.COMBINED]),
+    shortly=st.booleans(),
 )
-def test_write_line(
+def test_lines_of_text(
     target: bytes,
     named: dict[str, bytes],
     client: ipaddress.IPv4Address | ipaddress.IPv6Address,
@@ -362,17 +381,90 @@ def test_write_line(
     size: int,
     now: int,
     form: LogFormat,
+    shortly: bool,
 ) -> None:
-    with caller(under_test.write_line) as machine:
-        answered = Answered(machine, head_of(target, named), client, status, size, now)
-        line = answered.write(form)
-    request = escaped(b"GET " + target + b" HTTP/1.1", REQUEST_ROOM).decode()
-    when = datetime.fromtimestamp(now, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
-    expected = f'{client} - - [{when}] "{request}" {status} {size}'
+    head = head_of(target, named)
+    line = logged(head, form, status, size, client=str(client), now=now, shortly=shortly)
+    assert len(line) <= LINE_ROOM
+    assert line == line_of(target, named, str(client), status, size, now, form)
+
+
+def line_of(
+    target: bytes,
+    named: dict[str, bytes],
+    client: str,
+    status: int,
+    size: int,
+    now: int,
+    form: LogFormat,
+) -> bytes:
+    """The whole line of text, as Python would write it."""
+    request = escaped(b"GET " + target + b" HTTP/1.1", REQUEST_ROOM)
+    line = client.encode() + times(form, now) + request + b'" %d %d' % (status, size)
     if form == LogFormat.COMBINED:
         for name in ("Referer", "User-Agent"):
-            expected += f' "{escaped(named.get(name, b""), FIELD_ROOM).decode()}"'
-    assert line.decode() == expected + "\n"
+            line += b' "' + escaped(named.get(name, b""), FIELD_ROOM) + b'"'
+    return line + b"\n"
+
+
+@pytest.mark.parametrize("form", [LogFormat.COMMON, LogFormat.COMBINED, LogFormat.JSON])
+@pytest.mark.parametrize("byte", b'"\\?%~!')
+def test_what_a_target_may_do_to_a_line(form: LogFormat, byte: int) -> None:
+    """Wherever such a byte stands in it, and whichever way the head was read: nothing."""
+    for size in (0, 1, 7, 15, 16, 17, 31, 40):
+        for place in {0, size // 2, size - 1} & set(range(max(size, 1))):
+            for start in (b"/", b"/?", b"/a?b=c"):
+                filling = b"x" * place + bytes([byte]) + b"y" * (size - place - 1)
+                content = logged(head_of(start + filling, {}), form, shortly=True)
+                request = b"GET " + start + filling + b" HTTP/1.1"
+                if form == LogFormat.JSON:
+                    assert json.loads(content)["request"].encode() == request
+                else:
+                    assert content.count(b'"' + escaped(request, REQUEST_ROOM) + b'" 200 0') == 1
+                assert content.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("over", [-1, 0, 1, 2])
+@pytest.mark.parametrize("form", [LogFormat.COMMON, LogFormat.COMBINED, LogFormat.JSON])
+@pytest.mark.parametrize("shortly", [False, True])
+def test_lines_at_their_limit(over: int, form: LogFormat, shortly: bool) -> None:
+    """A request line that just fits, and the longest of all; fields that do, or do not."""
+    for room in (REQUEST_ROOM, REQUEST_ROOM - 2, LINE_MAX - 2 - max(over, 0)):
+        target = b"/".ljust(room + over - len(b"GET  HTTP/1.1"), b"x")
+        for field in (FIELD_ROOM + over, FIELD_ROOM // 4 + over, 0):
+            named = {"Referer": b"r" * field, "User-Agent": b"u\xff" * field} if field else {}
+            head = head_of(target, named)
+            content = logged(head, form, 206, 2**63 - 1, shortly=shortly)
+            assert len(content) <= LINE_ROOM
+            if form == LogFormat.JSON:
+                read = json.loads(content)
+                request = b"GET " + target + b" HTTP/1.1"
+                assert read["request"].encode() == fitting(request, REQUEST_ROOM)
+            else:
+                expected = line_of(target, named, "192.0.2.1", 206, 2**63 - 1, NOW, form)
+                assert content == expected
+
+
+@given(now=st.integers(0, 2**32 - 1), form=st.sampled_from(LogFormat))
+def test_write_log_times(now: int, form: LogFormat) -> None:
+    """What every line of a second has is written once; the log that is not kept needs none."""
+    with caller(write_log_times) as machine:
+        machine.write(machine.address(SETTINGS), packed(log=form))
+        worker = Memory(machine, Workspace)
+        worker[Workspace.now] = now
+        machine.call(int(worker))
+        machine.write(machine.address(SETTINGS), bytes(SETTINGS))
+        if form != LogFormat.NONE:
+            expected = times(form, now)
+            assert worker.bytes(Workspace.log_time, len(expected)) == expected
+
+
+def test_clients_of_every_length() -> None:
+    """The address is as long as it says, whatever stands behind it."""
+    for size in (1, 7, 15, 16, 17, 31, 32, 39, 45, PEER_ROOM):
+        client = "1234567890:" * 5
+        line = logged(head_of(b"/", {}), LogFormat.COMMON, client=client[:size])
+        assert line == line_of(b"/", {}, client[:size], 200, 0, NOW, LogFormat.COMMON)
 
 
 def fitting(text: bytes, room: int) -> bytes:
@@ -391,9 +483,9 @@ def fitting(text: bytes, room: int) -> bytes:
     client=clients,
     status=numbers_of_status,
     size=sizes,
-    now=times,
+    now=times_of_day,
 )
-def test_write_object(
+def test_lines_of_json(
     target: bytes,
     named: dict[str, bytes],
     client: ipaddress.IPv4Address | ipaddress.IPv6Address,
@@ -402,9 +494,9 @@ def test_write_object(
     now: int,
 ) -> None:
     """Python's JSON reads it back, in this order; of what is cut it is the beginning."""
-    with caller(under_test.write_object) as machine:
-        answered = Answered(machine, head_of(target, named), client, status, size, now)
-        line = answered.write()
+    head = head_of(target, named)
+    line = logged(head, LogFormat.JSON, status, size, client=str(client), now=now)
+    assert len(line) <= LINE_ROOM
     assert line.isascii()
     assert line.endswith(b"}\n")
     assert line.count(b"\n") == 1
