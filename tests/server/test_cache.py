@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from svc0.a64 import *
+from svc0.kernel.errors import Errno
 from svc0.machine.call import Caller, caller
 from svc0.server import cache as under_test
 from svc0.server.cache import (
@@ -35,6 +36,7 @@ from tests.server.memory import Kept, Memory, lay_shelves
 from tests.server.test_pool import NO_ROOM, Mapper
 
 NOW = 1_700_000_000
+OLD = (NOW - 1000) * 10**9 + 5
 
 # --- an oracle for hashes -------------------------------------------------------------
 
@@ -606,6 +608,29 @@ def test_is_same(before: dict[str, int], after: dict[str, int], known: int, stat
     """Only of what is a file there is more to compare than the status."""
     expected = known == status and (status != 200 or before == after)
     assert same(before, after, known, status) == expected
+
+
+@pytest.mark.parametrize("file", [NO_FILE, 0, 9])
+@pytest.mark.parametrize("now", [OLD, OLD + 1, OLD + 10**9, None])
+@pytest.mark.parametrize("size", [3, 4])
+def test_is_untouched(file: int, now: int | None, size: int) -> None:
+    """A file that is kept open is looked at; what is not kept open cannot be touched."""
+
+    class Looking(Client):
+        """It may be that nothing can be told of a file."""
+
+        def fstat(self, machine: Caller, file: int, stat: int) -> int:
+            return -Errno.EIO if now is None else super().fstat(machine, file, stat)
+
+    kernel = Looking(Directory())
+    kernel.open[file] = File(bytes(size), now or 0)
+    with caller(under_test.is_untouched) as machine:
+        worker, entry = Memory(machine, Workspace), Memory(machine, Entry)
+        entry[Entry.status], entry[Entry.file], entry[Entry.facts.total] = 200, file, 3
+        entry[Entry.changed], entry[Entry.changed_part] = divmod(OLD, 10**9)
+        untouched = file == NO_FILE or (now == OLD and size == 3)
+        assert machine.call(int(entry), int(worker), kernel=kernel) == untouched
+        assert kernel.names == ([] if file == NO_FILE else ["fstat"])
 
 
 def kept_at(machine: Caller, second: int, body: bytes) -> Kept:

@@ -575,6 +575,21 @@ def test_what_the_kernel_is_asked(
             machine.write(machine.address(SETTINGS), bytes(SETTINGS))
 
 
+def test_what_is_written_into_a_file_that_is_kept_open() -> None:
+    """Nothing tells of it, and the next answer is about the new content all the same."""
+    head = b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n"
+    with caller(answer_or_end) as machine:
+        visiting = Visiting(machine, SITES[1], seconds=1)
+        for _ in range(3):
+            visiting.ask(head)
+        [file] = visiting.kept_open()
+        visiting.change(SITES[3])
+        visiting.tree.open[file] = visiting.tree.site.entries[b"big"]
+        visiting.earlier.clear()
+        for _ in range(2):
+            assert visiting.ask(head) in visiting.expected(head)
+
+
 def test_what_was_asked_for_is_marked() -> None:
     """The clock lets everybody stay who was asked for, whichever way the request went."""
     head = b"GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n"
