@@ -14,26 +14,38 @@ from svc0.a64 import *
 from svc0.kernel.errors import Errno
 from svc0.machine.call import Caller, caller
 from svc0.server import conversation as under_test
-from svc0.server.connection import NO_FILE, Buffer, Connection, Request, State, Then
-from svc0.server.conversation import CLOSE, GO_ON, LINGER_SECONDS, WAIT
+from svc0.server.cache import CACHE, Entry
+from svc0.server.connection import NO_FILE, STOP, Buffer, Connection, Request, State, Then
+from svc0.server.conversation import CLOSE, GO_ON, WAIT
 from svc0.server.framing import Framing
+from svc0.server.head import NAMES
 from svc0.server.limits import HEAD_MAX, INPUT_MAX
 from svc0.server.request import COMPLETE, parse
 from svc0.server.settings import SETTINGS, packed
 from svc0.server.status import STATUSES
-from svc0.server.workspace import Workspace
+from svc0.server.workspace import Patience, Workspace
 from tests.clients.compare import Times, differences
 from tests.clients.sites import SITE
 from tests.model import respond
-from tests.model.conditions import format_date
 from tests.model.conversation import REQUESTS_MOST, End, converse
 from tests.model.site import File
-from tests.server.kernel import POLLER, ROOT, SOCKET, Client
+from tests.server.kernel import SOCKET, Client
 from tests.server.memory import Input, Memory
-from tests.server.test_conversation import GET, GET_LARGE, NOW, SECONDS, clients, takes
+from tests.server.test_conversation import (
+    GET,
+    GET_LARGE,
+    NOW,
+    PATIENCE,
+    SECONDS,
+    clients,
+    lay_out_cache,
+    lay_out_worker,
+    takes,
+)
 
 TICKS = 1000
 FILE = 101
+DEADLINE = 7
 
 
 class Held:
@@ -46,22 +58,38 @@ class Held:
         self.worker = Memory(machine, Workspace)
         self.connection = Memory(machine, Connection)
         self.buffer = Input(machine, data)
-        for field, value in {
-            Workspace.poller: POLLER,
-            Workspace.root: ROOT,
-            Workspace.now: NOW,
-            Workspace.ticks: TICKS,
-        }.items():
-            self.worker[field] = value
-        self.worker[Workspace.date] = format_date(NOW)
+        machine.write(self.buffer.address + Buffer.input + len(data), bytes(STOP))
+        if CACHE in machine.program.addresses:
+            lay_out_cache(machine)
+        lay_out_worker(machine, self.worker)
+        self.worker[Workspace.requests] = requests
+        self.worker[Workspace.names] = machine.place(bytes(NAMES), writable=False)
+        self.join(Patience.IDLE)
         for field, value in {
             Connection.socket: SOCKET,
             Connection.state: State.HEAD,
             Connection.file: NO_FILE,
             Connection.buffer: int(self.buffer),
-            Connection.deadline: 7,
+            Connection.deadline: DEADLINE,
+            Connection.watched: 1,
         }.items():
             self.connection[field] = value
+
+    def join(self, patience: Patience) -> None:
+        """Let the connection be the only one in this list, and in no other."""
+        for each in Patience:
+            for end in Workspace.soonest, Workspace.latest:
+                self.worker[end[each]] = int(self.connection) * (each == patience)
+        self.connection[Connection.patience] = patience
+
+    def waits(self, patience: Patience) -> tuple[dict[Field, int], dict[Field, int]]:
+        """What changes of connection and worker if it is waited for this now."""
+        before = Patience(self.connection[Connection.patience])
+        ends = Workspace.soonest, Workspace.latest
+        lists: dict[Field, int] = {end[before]: 0 for end in ends}
+        lists |= {end[patience]: int(self.connection) for end in ends}
+        deadline = TICKS + PATIENCE[patience]
+        return {Connection.patience: patience, Connection.deadline: deadline}, lists
 
     def read_head(self) -> None:
         """Let parse have judged what is in the buffer."""
@@ -124,26 +152,72 @@ interrupts = st.lists(st.just(-Errno.EINTR), max_size=3)
 ends = st.sampled_from([b"", -Errno.EAGAIN, -Errno.ECONNRESET]) | st.binary(max_size=40)
 
 
-@given(before=interrupts, piece=ends, size=st.integers(1, 40))
-def test_read_socket(before: list[int], piece: bytes | int, size: int) -> None:
+@given(
+    before=interrupts,
+    piece=ends | st.just(bytes(INPUT_MAX + 1)),
+    data=st.binary(max_size=60),
+    used=st.integers(0, 60),
+    state=st.sampled_from([State.HEAD, State.BODY]),
+    has_buffer=st.booleans(),
+    is_room=st.booleans(),
+)
+def test_receive(
+    before: list[int],
+    piece: bytes | int,
+    data: bytes,
+    used: int,
+    state: State,
+    has_buffer: bool,
+    is_room: bool,
+) -> None:
+    """It lies behind what was there; what was used up makes room, and zeros stand behind."""
     kernel = Client(SITE, [*before, piece])
-    with holding(under_test.read_socket, kernel) as held:
-        room = held.machine.place(bytearray(b"?" * size))
-        result = held.changes(room, size)
-        expected = piece[:size] if isinstance(piece, bytes) else b""
-        assert result == (piece if isinstance(piece, int) else len(expected))
-        assert held.machine.read(room, size) == expected.ljust(size, b"?")
+    used = min(used, len(data)) if state == State.HEAD else 0
+    with holding(under_test.receive, kernel, data=data) as held:
+        of = held.buffer
+        of[Buffer.start] = of[Buffer.cursor] = used
+        held.connection[Connection.state] = state
+        if not has_buffer:
+            data, used = b"", 0
+            held.connection[Connection.buffer] = 0
+            of = Memory(held.machine, Buffer)
+            held.worker[Workspace.fresh_buffers] = int(of)
+            held.worker[Workspace.buffers_end] = int(of) + sizeof(Buffer) * is_room
+        result = held.call()
+        if not has_buffer and not is_room:
+            assert result == -Errno.ENOBUFS
+            assert not kernel.names
+            return
+        assert held.connection[Connection.buffer] == int(of)
+        room = INPUT_MAX - len(data[used:])
+        assert result == (piece if isinstance(piece, int) else min(len(piece), room))
+        if result > 0:
+            size = of[Buffer.received]
+            assert size == len(data[used:]) + result
+            assert of.bytes(Buffer.input, size) == (data[used:] + bytes_of(piece))[:size]
+            assert of.bytes(Buffer.input, size + STOP)[size:] == bytes(STOP)
+        else:
+            assert of[Buffer.received] == len(data[used:])
+        assert of[Buffer.start] == 0
     assert kernel.names == ["recvfrom"] * (len(before) + 1)
+
+
+def bytes_of(piece: bytes | int) -> bytes:
+    return piece if isinstance(piece, bytes) else b""
 
 
 @given(before=interrupts, piece=ends | st.just(bytes(INPUT_MAX + 1)))
 def test_drop_rest(before: list[int], piece: bytes | int) -> None:
+    """Whatever comes is forgotten; a signal that comes instead changes nothing."""
     kernel = Client(SITE, [*before, piece])
     with holding(under_test.drop_rest, kernel) as held:
         head = held.buffer.bytes(Buffer.next, Buffer.input)
         connection = held.connection.bytes(Connection.socket, sizeof(Connection))
         more = len(piece) > 0 if isinstance(piece, bytes) else piece == -Errno.EAGAIN
-        assert held.call() == (WAIT if more else CLOSE)
+        result = WAIT
+        while result == WAIT and len(kernel.names) <= len(before):
+            result = held.call()
+        assert result == (WAIT if more else CLOSE)
         assert held.buffer.bytes(Buffer.next, Buffer.input) == head
         assert held.connection.bytes(Connection.socket, sizeof(Connection)) == connection
     assert kernel.names == ["recvfrom"] * (len(before) + 1)
@@ -224,7 +298,8 @@ def test_decide_persistence(
         held.read_head()
         held.connection[Connection.then] = then
         held.connection[Connection.served] = served
-        held.worker[Workspace.stopping] = stopping
+        if stopping:
+            held.worker[Workspace.requests] = 0
         held.changes(connection={Connection.then: expected})
 
 
@@ -246,12 +321,9 @@ def test_expect_body(framing: Framing, waits: int, start: int, head_end: int) ->
         elif waits:
             assert held.changes(connection={Connection.then: Then.CLOSE | Then.LINGER}) == 0
         elif start == 0 or head_end <= HEAD_MAX:
-            deadline = TICKS + SECONDS["body_seconds"]
-            changed: dict[Field, int] = {
-                Connection.state: State.BODY,
-                Connection.deadline: deadline,
-            }
-            assert held.changes(connection=changed) == 1
+            changed, lists = held.waits(Patience.BODY)
+            changed[Connection.state] = State.BODY
+            assert held.changes(connection=changed, worker=lists) == 1
         else:  # it moves, and is read anew
             assert held.call() == 1
             assert held.connection[Connection.state] == State.HEAD
@@ -272,7 +344,6 @@ def test_start_sending(state: State, served: int, then: int) -> None:
         held.changes(
             connection={
                 Connection.state: State.SENDING,
-                Connection.deadline: TICKS + SECONDS["send_seconds"],
                 Connection.served: served + 1,
             }
         )
@@ -298,7 +369,7 @@ def test_refuse_reading(status: int, state: State, then: int) -> None:
         assert connection[Connection.state] == State.SENDING
         assert connection[Connection.status] == status
         assert connection[Connection.served] == 1
-        assert connection[Connection.deadline] == TICKS + SECONDS["send_seconds"]
+        assert connection[Connection.deadline] == DEADLINE, "it has its time when it has to wait"
         assert not held.kernel.names
 
 
@@ -316,14 +387,18 @@ def waiting_client(then: int) -> Client:
     then=thens,
     unread=st.integers(0, 3),
     stopping=st.integers(0, 1),
-    file=st.booleans(),
+    file=st.sampled_from(["", "own", "pinned"]),
 )
-def test_finish(then: int, unread: int, stopping: int, file: bool) -> None:
+def test_finish(then: int, unread: int, stopping: int, file: str) -> None:
     kernel = waiting_client(then)
     with holding(under_test.finish, kernel, data=GET + b"x" * unread) as held:
-        if file:
+        entry = Memory(held.machine, Entry)
+        if file == "own":
             kernel.open[FILE] = File(b"", 0)
             held.connection[Connection.file] = FILE
+        elif file == "pinned":
+            held.connection[Connection.entry] = int(entry)
+            entry[Entry.pins] = 3
         held.connection[Connection.state] = State.SENDING
         held.connection[Connection.then] = then
         held.connection[Connection.status] = 200
@@ -333,8 +408,10 @@ def test_finish(then: int, unread: int, stopping: int, file: bool) -> None:
         result = held.call()
 
         logged = held.worker.bytes(Workspace.log, held.worker[Workspace.log_size])
-        assert logged.endswith(b'"GET /one.txt HTTP/1.1" 200 0\n')
+        assert logged.endswith(b'GET /one.txt HTTP/1.1" 200 0\n')
         assert not kernel.open, "the file is closed"
+        assert held.connection[Connection.entry] == 0
+        assert entry[Entry.pins] == 2 * (file == "pinned")
         assert held.connection[Connection.file] == NO_FILE
         lingers = unread > 0 or bool(then & Then.LINGER) if then & Then.CLOSE else stopping > 0
         if lingers:
@@ -361,12 +438,8 @@ def test_start_lingering(state: State, then: int) -> None:
     with holding(under_test.start_lingering, kernel) as held:
         held.connection[Connection.state] = state
         held.connection[Connection.then] = then
-        held.changes(
-            connection={
-                Connection.state: State.LINGERING,
-                Connection.deadline: TICKS + LINGER_SECONDS,
-            }
-        )
+        changed, lists = held.waits(Patience.LINGER)
+        held.changes(connection={**changed, Connection.state: State.LINGERING}, worker=lists)
         assert kernel.shut
         expected = [("input", int(held.connection))] * bool(then & Then.WRITABLE)
         assert kernel.changes == expected
@@ -377,36 +450,39 @@ def test_start_lingering(state: State, then: int) -> None:
     then=thens,
     start=st.integers(0, 4),
     has_buffer=st.booleans(),
+    watched=st.booleans(),
+    before=st.sampled_from(Patience),
 )
-def test_await_client(state: State, then: int, start: int, has_buffer: bool) -> None:
+def test_await_client(
+    state: State, then: int, start: int, has_buffer: bool, watched: bool, before: Patience
+) -> None:
+    """Its deadline, its buffer, and the event that is asked for, if the poller knows it."""
     kernel = waiting_client(then)
-    changed: dict[Field, int] = {}
-    given_back = False
-    expected: list[str] = []
-
-    def seconds(name: str) -> int:
-        return TICKS + SECONDS[name]
-
-    if state == State.SENDING:
-        changed[Connection.deadline] = seconds("send_seconds")
-        changed[Connection.then] = then | Then.WRITABLE
-        expected = ["output"] * (not then & Then.WRITABLE)
-    elif state == State.HEAD and has_buffer and start < 4:
-        if not then & Then.STARTED:
-            changed[Connection.deadline] = seconds("head_seconds")
-            changed[Connection.then] = then | Then.STARTED
-    elif state == State.HEAD:
-        changed[Connection.deadline] = seconds("idle_seconds")
-        changed[Connection.buffer] = 0
-        given_back = has_buffer
     with holding(under_test.await_client, kernel, data=b"GET ") as held:
+        held.join(before)
         held.connection[Connection.state] = state
         held.connection[Connection.then] = then
+        held.connection[Connection.watched] = watched
         held.buffer[Buffer.start] = start
         if not has_buffer:
             held.connection[Connection.buffer] = 0
-        freed: dict[Field, int] = {Workspace.free_buffers: int(held.buffer)} if given_back else {}
-        held.changes(connection=changed, worker=freed)
+        changed: dict[Field, int] = {}
+        worker: dict[Field, int] = {}
+        expected: list[str] = []
+        if state == State.SENDING:
+            changed, worker = held.waits(Patience.SEND)
+            changed[Connection.then] = then | Then.WRITABLE
+            expected = ["output"] * (watched and not then & Then.WRITABLE)
+        elif state == State.HEAD and has_buffer and start < 4:
+            if not then & Then.STARTED:
+                changed, worker = held.waits(Patience.HEAD)
+                changed[Connection.then] = then | Then.STARTED
+        elif state == State.HEAD:
+            changed, worker = held.waits(Patience.IDLE)
+            if has_buffer:
+                changed[Connection.buffer] = 0
+                worker[Workspace.free_buffers] = int(held.buffer)
+        held.changes(connection=changed, worker=worker)
         assert kernel.changes == [(what, int(held.connection)) for what in expected]
 
 
