@@ -112,6 +112,14 @@ def expected_line_parts(line: bytes) -> tuple[bytes, bytes, int] | model.Fault:
 
 
 @given(line=lines)
+@example(line=b"")
+@example(line=b"GET")
+@example(line=b"GET ")
+@example(line=b"GET /")
+@example(line=b"GET / HTTP/1./")
+@example(line=b"GET / HTTP/1.:")
+@example(line=b"GET / HTTP//.1")
+@example(line=b"GET / HTTP/:.1")
 def test_judge_request_line(line: bytes) -> None:
     with caller(under_test.judge_request_line) as machine:
         buffer = Input(machine, line)
@@ -128,6 +136,10 @@ def test_judge_request_line(line: bytes) -> None:
 
 
 @given(version=versions, space=spaces)
+@example(version=b"HTTP/1./", space=b" ")
+@example(version=b"HTTP/1.:", space=b" ")
+@example(version=b"HTTP//.1", space=b" ")
+@example(version=b"HTTP/:.1", space=b" ")
 def test_parse_version(version: bytes, space: bytes) -> None:
     text = space + version
     parts = expected_line_parts(b"GET /" + text)
