@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from svc0.a64 import *
@@ -200,6 +200,12 @@ def test_send_file_head(
     pins=st.integers(0, 5),
     etag=st.sampled_from([b'"1-2"', b'W/"f0-0"']),
 )
+@example(206, Method.GET, Then(0), b"abcdef", 0, 2, 1, 0, b'"1-2"')
+@example(206, Method.GET, Then(0), b"abcdef", 0, 5, 0, 3, b'"1-2"')
+@example(206, Method.GET, Then(0), None, 600, 20, 30, 1, b'"1-2"')
+@example(200, Method.GET, Then.CLOSE, b"abcdef", 0, 0, 0, 0, b'"1-2"')
+@example(200, Method.HEAD, Then(0), b"abcdef", 0, 0, 0, 0, b'"1-2"')
+@example(200, Method.GET, Then(0), b"", 0, 0, 0, 0, b'"1-2"')
 def test_send_entry_head(
     status: int,
     method: Method,
@@ -518,6 +524,13 @@ def test_send_whatever_is_taken(
     rest=st.binary(max_size=20),
     takes=st.integers(1, 40) | st.sampled_from([-Errno.EINTR, -Errno.EAGAIN, -Errno.EPIPE]),
 )
+@example(b"head", b"rest", 3)
+@example(b"head", b"rest", 4)
+@example(b"head", b"rest", 5)
+@example(b"head", b"rest", 8)
+@example(b"", b"rest", 3)
+@example(b"head", b"", 3)
+@example(b"head", b"", 4)
 def test_send_memory(head: bytes, rest: bytes, takes: int) -> None:
     """One call for both, and what was taken of each is behind us."""
     kernel = Client(Directory(), takes=[takes])

@@ -53,10 +53,23 @@ def test_parse_hex_with_many_zeros(zeros: int, digits: str) -> None:
     assert under_test.parse_hex(text, len(text)) == (expected, len(text))
 
 
-@given(number=numbers | st.integers(0, 19).map(lambda n: 10**n) | st.integers(0, 200))
+powers_of_ten = st.integers(0, 19).map(lambda n: 10**n)
+
+
+@given(number=numbers | powers_of_ten | powers_of_ten.map(lambda n: n - 1) | st.integers(0, 200))
 def test_write_decimal(number: int) -> None:
     expected = b"%d" % number
     assert written(under_test.write_decimal, number, len(expected)) == expected
+
+
+def test_write_decimal_of_every_length() -> None:
+    """The least and the most of each, and what differs from them in the last two digits."""
+    for power in range(20):
+        for number in range(10**power - 101, 10**power + 102):
+            if 0 <= number < 2**64 and (number < 210 or number % 10 in (0, 1, 9)):
+                expected = b"%d" % number
+                assert written(under_test.write_decimal, number, len(expected)) == expected
+    assert written(under_test.write_decimal, 2**64 - 1, 20) == b"%d" % (2**64 - 1)
 
 
 @given(number=numbers)
