@@ -497,13 +497,13 @@ SEEDS = {
     ],
     "use after close": [
         Seed(
-            "conversation.await_client",
-            "give_back(x9)",
-            "give_back(x9); str_(wzr, [x9, Buffer.start])",
+            "pool.give_and_rest",
+            "give_back(buffer)",
+            "give_back(buffer); str_(wzr, [buffer, Buffer.start])",
             client(GET),
             SANITIZER,
-            "give_back(x9)",
-            "await_client: writes 4 bytes of Buffer.start of Buffer, after await_client ended it",
+            "give_back(buffer)",
+            "give_and_rest: writes 4 bytes of Buffer.start of Buffer, after give_and_rest ended it",
         ),
         Seed(
             "conversation.wake",
