@@ -105,6 +105,8 @@ class Entry(Struct):
     inode: u64
     changed: u64
     changed_part: u64
+    tail_size: u32
+    tail: u8 = array(32)  # how its line in the log ends
     facts: Facts
     key: u8 = array(KEY_MAX)
     fresh: u8 = array(FRESH_ROOM)

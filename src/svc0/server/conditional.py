@@ -10,6 +10,19 @@ from .ranges import UNSATISFIABLE, parse_range
 from .request import Kind, field_value, only_value
 from .workspace import Workspace
 
+CONDITIONS = sum(
+    1 << kind
+    for kind in (
+        Kind.IF_MATCH,
+        Kind.IF_NONE_MATCH,
+        Kind.IF_MODIFIED_SINCE,
+        Kind.IF_UNMODIFIED_SINCE,
+        Kind.RANGE,
+        Kind.IF_RANGE,
+    )
+)
+"""The fields without which it is 200, as bits."""
+
 
 @routine
 def evaluate(buffer: x0, worker: x28) -> w0:

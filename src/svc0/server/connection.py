@@ -127,8 +127,8 @@ assert Buffer.size % 8 == 0, "buffers of a table stay aligned"
 
 
 @routine
-def forget_request(buffer: x0) -> None:
-    """Make a buffer ready for the next request, which starts at its ``start``."""
+def forget_request(buffer: x0) -> x0:
+    """Make a buffer ready for the next request, which starts at its ``start``; leaves it."""
     ldr(w9, [buffer, Buffer.start])
     stp(w9, w9, [buffer, Buffer.cursor])
     movi(v0.b16, 0)

@@ -16,11 +16,11 @@ from .framing import Framing, judge
 from .limits import HEAD_MAX, INPUT_MAX
 from .log import log_access
 from .poller import await_input, await_output
-from .pool import give_buffer, take_buffer
+from .pool import give_and_rest, take_buffer
 from .request import Kind, field_value, parse
 from .response import BLOCKED, SENT, let_go, refuse, send
 from .routes import dispatch
-from .shortcut import answer_shortly, send_batch
+from .shortcut import QUEUED, answer_shortly, send_batch
 from .text import copy, list_has
 from .workspace import Patience, Workspace
 
@@ -55,60 +55,63 @@ def receive(connection: x27, worker: x28) -> x0:
 
     -ENOBUFS if no buffer is free.  What was used up makes room first.
     """
-    have = label()
+    empty, used, room, failed = label(), label(), label(), label()
 
     with frame() as leave:
         ldr(x9, [connection, Connection.buffer])
-        cbnz(x9, have)
-        bl(take_buffer)
-        mov(x9, x0)
-        mov(x0, -Errno.ENOBUFS)
-        cbz(x9, leave)
+        cbz(x9, empty)
+        ldr(w10, [x9, Buffer.start])
+        ldrb(w11, [connection, Connection.state])
+        cmp(w11, State.HEAD)
+        ccmp(w10, 0, 0, Condition.eq)
+        b.ne(used)
 
-        here(have)
-        bl(make_room)
+        here(room)
         ldr(x9, [connection, Connection.buffer])
         ldr(w10, [x9, Buffer.received])
-        add(x0, x9, Buffer.input)
-        add(x0, x0, x10)
-        mov(x1, INPUT_MAX)
-        sub(x1, x1, x10)
-        bl(read_socket)
-        tbnz(x0, 63, leave)
+        add(x1, x9, Buffer.input)
+        add(x1, x1, x10)
+        mov(x2, INPUT_MAX)
+        sub(x2, x2, x10)
+        take_input()
+        tbnz(x0, 63, failed)
         ldr(x9, [connection, Connection.buffer])
         ldr(w10, [x9, Buffer.received])
         add(w10, w10, w0)
         str_(w10, [x9, Buffer.received])
-        movi(v0.b16, 0)
         add(x9, x9, Buffer.input)
         add(x9, x9, x10)
+        movi(v0.b16, 0)
         stp(v0.q, v0.q, [x9])
+        b(leave)
+
+        here(failed)
+        cmn(x0, Errno.EINTR)
+        b.eq(room)
+        b(leave)
+
+        here(empty)
+        bl(take_buffer)
+        cbnz(x0, room)
+        mov(x0, -Errno.ENOBUFS)
+        b(leave)
+
+        here(used)
+        bl(make_room)
+        b(room)
     ret()
 
 
 assert STOP == 32
 
 
-@routine
-def read_socket(to: x0, size: x1, connection: x27) -> x0:
-    """Read what the client sent: how many bytes, 0 at the end, or -errno; a signal is none."""
-    at, room = x19, x20
-
-    with frame(at, room):
-        mov(at, to)
-        mov(room, size)
-
-        again = here()
-        ldr(w0, [connection, Connection.socket])
-        mov(x1, at)
-        mov(x2, room)
-        mov(w3, 0)
-        mov(x4, 0)
-        mov(x5, 0)
-        calls.recvfrom()
-        cmn(x0, Errno.EINTR)
-        b.eq(again)
-    ret()
+def take_input() -> None:
+    """Macro: read up to x2 bytes from the connection's client to x1: how many, or -errno."""
+    ldr(w0, [x27, Connection.socket])
+    mov(w3, 0)
+    mov(x4, 0)
+    mov(x5, 0)
+    calls.recvfrom()
 
 
 @routine
@@ -163,7 +166,7 @@ def move_down(buffer: X, begin: X, keep: X) -> None:
 @routine
 def advance(connection: x27, worker: x28) -> x0:
     """Go on with the bytes at hand, up to where only the client can: WAIT for it, or CLOSE."""
-    again, in_head, answer, sending, refused = (label() for _ in range(5))
+    again, in_head, answer, begun, sending, refused = (label() for _ in range(6))
     used_up, flushed, wait, done = label(), label(), label(), label()
 
     with frame() as leave:
@@ -185,8 +188,9 @@ def advance(connection: x27, worker: x28) -> x0:
         cmp(w10, w11)
         b.eq(used_up)
         bl(answer_shortly)
-        cbnz(w0, in_head)
-
+        cmp(w0, QUEUED)
+        b.eq(in_head)
+        b.hi(begun)
         bl(send_batch)  # it has to go the long way, behind those that did not
         cbnz(x0, flushed)
         ldr(x0, [connection, Connection.buffer])
@@ -202,6 +206,8 @@ def advance(connection: x27, worker: x28) -> x0:
 
         here(answer)
         bl(dispatch)
+
+        here(begun)
         bl(start_sending)
 
         here(sending)
@@ -443,38 +449,51 @@ def start_lingering(connection: x27, worker: x28) -> None:
 @routine
 def await_client(connection: x27, worker: x28) -> None:
     """Set the deadline, give an empty buffer back, and ask for the event that is waited for."""
-    of = x19
-    sending, in_head, empty = label(), label(), label()
+    in_head, empty, other = label(), label(), label()
 
-    with frame(of) as leave:
+    ldrb(w9, [connection, Connection.state])
+    cmp(w9, State.HEAD)
+    b.ne(other)
+    ldr(x0, [connection, Connection.buffer])
+    cbz(x0, empty)
+    ldp(w10, w11, [x0, Buffer.start])
+    cmp(w10, w11)
+    b.ne(in_head)
+    b(give_and_rest)
+
+    here(empty)
+    mov(w0, Patience.IDLE)
+    b(be_patient)
+
+    here(in_head)
+    b(await_head)
+
+    here(other)
+    b(await_room)
+
+
+@routine
+def await_head(connection: x27, worker: x28) -> None:
+    """A part of a head has come: its time runs from its first byte."""
+    running = label()
+
+    ldrb(w9, [connection, Connection.then])
+    tbnz(w9, bit(Then.STARTED), running)
+    add_then(connection, Then.STARTED)
+    mov(w0, Patience.HEAD)
+    b(be_patient)
+
+    here(running)
+    ret()
+
+
+@routine
+def await_room(connection: x27, worker: x28) -> None:
+    """If an answer is being sent, the client took less than all: it has its time anew."""
+    with frame() as leave:
         ldrb(w9, [connection, Connection.state])
         cmp(w9, State.SENDING)
-        b.eq(sending)
-        cmp(w9, State.HEAD)
         b.ne(leave)
-
-        ldr(of, [connection, Connection.buffer])
-        cbz(of, empty)
-        ldr(w9, [of, Buffer.start])
-        ldr(w10, [of, Buffer.received])
-        cmp(w9, w10)
-        b.ne(in_head)
-        bl(give_buffer)
-
-        here(empty)
-        mov(w0, Patience.IDLE)
-        bl(be_patient)
-        b(leave)
-
-        here(in_head)  # a part of a head: its time runs from its first byte
-        ldrb(w9, [connection, Connection.then])
-        tbnz(w9, bit(Then.STARTED), leave)
-        add_then(connection, Then.STARTED)
-        mov(w0, Patience.HEAD)
-        bl(be_patient)
-        b(leave)
-
-        here(sending)  # the client took less than all: it has its time anew
         mov(w0, Patience.SEND)
         bl(be_patient)
         ldrb(w9, [connection, Connection.then])
@@ -492,31 +511,42 @@ def await_client(connection: x27, worker: x28) -> None:
 @routine
 def wake(connection: x27, worker: x28) -> x0:
     """Something happened to a connection: do what can be done, then WAIT or CLOSE."""
-    lingering, go_on, nothing, close = label(), label(), label(), label()
+    lingering, sending, nothing, free = label(), label(), label(), label()
+
+    ldrb(w9, [connection, Connection.state])
+    cbz(w9, free)  # it was closed by what happened before in the same batch
+    cmp(w9, State.SENDING)
+    b.eq(sending)
+    b.hi(lingering)
+    with frame():
+        bl(receive)
+    cmp(x0, 0)
+    b.le(nothing)
+
+    here(sending)
+    b(advance)
+
+    here(lingering)
+    b(drop_rest)
+
+    here(nothing)
+    b(hear_nothing)
+
+    here(free)
+    mov(x0, WAIT)
+    ret()
+
+
+@routine
+def hear_nothing(result: x0, connection: x27, worker: x28) -> x0:
+    """Nothing was received, and this is why: WAIT if it may come yet, else CLOSE."""
+    close = label()
 
     with frame() as leave:
-        ldrb(w9, [connection, Connection.state])
-        cbz(w9, nothing)  # it was closed by what happened before in the same batch
-        cmp(w9, State.SENDING)
-        b.eq(go_on)
-        b.hi(lingering)
-        bl(receive)
-        cmp(x0, 0)
-        b.gt(go_on)
-        cmn(x0, Errno.EAGAIN)
+        cmn(result, Errno.EAGAIN)
         b.ne(close)
         bl(await_client)
-
-        here(nothing)
         mov(x0, WAIT)
-        b(leave)
-
-        here(lingering)
-        bl(drop_rest)
-        b(leave)
-
-        here(go_on)
-        bl(advance)
         b(leave)
 
         here(close)
@@ -530,14 +560,16 @@ def drop_rest(connection: x27, worker: x28) -> x0:
     more, close = label(), label()
 
     with frame() as leave:
-        ldr(x0, [connection, Connection.buffer])
-        add(x0, x0, Buffer.input)
-        mov(x1, INPUT_MAX)
-        bl(read_socket)
+        ldr(x1, [connection, Connection.buffer])
+        add(x1, x1, Buffer.input)
+        mov(x2, INPUT_MAX)
+        take_input()
         cmp(x0, 0)
         b.eq(close)
         b.gt(more)
         cmn(x0, Errno.EAGAIN)
+        b.eq(more)
+        cmn(x0, Errno.EINTR)
         b.ne(close)
 
         here(more)

@@ -13,6 +13,8 @@ included, so that one load finds a name and one store writes it.
 
 from svc0.a64 import *
 
+from .text import PAIRS
+
 INVALID_DATE = -(1 << 63)
 """What is not a date.  Dates before 1970 are negative too: ``cmp(x0, 1)``, ``b.vs(invalid)``."""
 
@@ -49,9 +51,6 @@ LONG_DAYS = Data(
     )
 )
 """Of each "Sunday, ": its length, its first eight bytes, its last eight."""
-
-PAIRS = Data("".join(f"{n:02}" for n in range(100)).encode())
-"""All numbers of two digits."""
 
 IMF_FIXDATE, ASCTIME = len("Sun, 06 Nov 1994 08:49:37 GMT"), len("Sun Nov  6 08:49:37 1994")
 RFC_850_REST, RFC_850_LEAST = len("06-Nov-94 08:49:37 GMT"), len("Sunday, 06-Nov-94 08:49:37 GMT")

@@ -23,7 +23,7 @@ from .connection import STOP, Buffer
 from .limits import FIELDS_MAX, HEAD_MAX, LINE_MAX
 from .methods import Method
 from .request import Kind, Phase
-from .text import LOWER, STEP, TOKEN_HIGH, TOKEN_LOW
+from .text import LOWER, STEP, TOKEN, Z
 
 # --- the names that are looked for ----------------------------------------------------
 
@@ -80,11 +80,28 @@ NAMES = table(Kind)
 FEW_NAMES = table(set(Kind) - LOGGED)
 assert all(len(kind.field) < 2 * STEP for kind in Kind), "two steps see a whole name"
 
+TOKENS = Data((0xFF * (byte in TOKEN) for byte in range(128)), align=STEP)
+"""Which bytes may stand in a name; none above may."""
+assert ord(" ") == LOWER, "what folds a name is what values are compared with"
+
+PLAIN = Data(
+    (0xFF * (0x21 <= byte <= 0x7E and byte not in b'?"\\') for byte in range(128)), align=STEP
+)
+"""Which bytes of a target do not end its path, and are logged as they are."""
+
 VERSION = Data(b"HTTP/1.1\r\n")
 GET, HEAD = (int.from_bytes(word, "little") for word in (b"GET ", b"HEAD"))
 CRLF = int.from_bytes(b"\r\n", "little")
-VISIBLE = 0x7E - 0x21
 PRINTED = 0x7E - 0x20
+
+
+def read(method: Method) -> int:
+    """What a Request begins with when its head was read: phase, method, minor version."""
+    return Phase.BEYOND | method << 8 | 1 << 16
+
+
+assert Buffer.request.method == Buffer.request.phase + 1
+assert Buffer.request.minor == Buffer.request.phase + 2
 
 
 # --- a pass over a head ---------------------------------------------------------------
@@ -99,9 +116,9 @@ def read_head(buffer: x0, names: x1) -> tuple[x0, x1]:
     as most are, or not whole: then nothing is remembered, and it has to be read closely.
     """
     at, seen, count, size, end, row, path = x2, w3, w4, x5, x6, x7, x10
-    token_high, token_low, nibble, space, printed, lower = v2, v3, v4, v5, v6, v16
-    head, target, field, other, end_of_target, query, closely = (label() for _ in range(7))
-    known, ours, value, complete = (label() for _ in range(4))
+    upper, space, printed = v4, v5, v6
+    head, target, field, other, query, more, closely = (label() for _ in range(7))
+    known, ours, value, complete, end_of_target, end_of_query = (label() for _ in range(6))
 
     add(x17, buffer, Buffer.input)
     ldr(w9, [buffer, Buffer.start])
@@ -110,25 +127,23 @@ def read_head(buffer: x0, names: x1) -> tuple[x0, x1]:
     # The method, and the target: up to what is not visible, or a question mark.
     mov(w11, GET)
     ldr(w12, [at])
-    mov(w13, Method.GET)
+    mov(w13, read(Method.GET))
     mov(x14, len("GET "))
     cmp(w12, w11)
     b.ne(head)
     here(target)
     add(row, at, x14)  # where the target begins
     mov(end, row)
-    movi(space.b16, 0x21)
-    movi(printed.b16, VISIBLE)
-    movi(v7.b16, ord("?"))
-    again = here()
+    adr(x15, PLAIN)
+    load_table(x15)
+    movi(upper.b16, 64)
+    look = here()
     ldr(v0.q, [end], STEP)
-    sub(v1.b16, v0.b16, space.b16)
-    cmhi(v1.b16, v1.b16, printed.b16)
-    cmeq(v0.b16, v0.b16, v7.b16)
-    orr(v1.b16, v1.b16, v0.b16)
-    find_stop(x12, v1, again)
-    sub(end, end, STEP)
-    add(end, end, x12, lsr(2))
+    run_length(x12)
+    add(path, end, x12, lsr(2))
+    cmp(x12, 4 * STEP)
+    b.eq(look)
+    sub(end, path, STEP)
     sub(path, end, row)
     ldrb(w12, [end])
     cmp(w12, ord("?"))
@@ -152,28 +167,24 @@ def read_head(buffer: x0, names: x1) -> tuple[x0, x1]:
     add(x15, x14, len("\r\n"))
     cmp(x15, LINE_MAX)
     b.hi(closely)
-    strb(w13, [buffer, Buffer.request.method])
     stp(w9, w14, [buffer, Buffer.request.line])
     sub(x12, row, x17)
     stp(w12, size.w, [buffer, Buffer.request.target])
     add(at, end, len("\r\n"))
 
     # The fields.
-    adr(x12, TOKEN_HIGH)
-    ldr(token_high.q, [x12])
-    adr(x12, TOKEN_LOW)
-    ldr(token_low.q, [x12])
-    movi(nibble.b16, 15)
+    adr(x12, TOKENS)
+    load_table(x12)
     movi(space.b16, 0x20)
     movi(printed.b16, PRINTED)
-    movi(lower.b16, LOWER)
     mov(seen, 0)
     mov(count, FIELDS_MAX)
     mov(w11, ord(":"))
+    mov(w9, ord(" "))
 
     here(field)
     ldr(v0.q, [at])
-    token_size(size)
+    run_length(size)
     add(end, at, size, lsr(2))
     ldur(w12, [end, -3])
     cmp(w11, w12, lsr(24))
@@ -183,15 +194,14 @@ def read_head(buffer: x0, names: x1) -> tuple[x0, x1]:
     cbz(size, closely)  # a colon without a name
 
     here(value)
-    add(at, end, 1)
-    skip_value(at, closely)
+    skip_value(at, end, closely)
     subs(count, count, 1)
     b.hs(field)
     b(closely)
 
     here(known)
     ldr(v1.q, [row])
-    orr(v0.b16, v0.b16, lower.b16)
+    orr(v0.b16, v0.b16, space.b16)
     cmeq(v1.b16, v0.b16, v1.b16)
     shrn(v1.b8, v1.h8, 4)
     fmov(x12, v1.d)
@@ -207,23 +217,20 @@ def read_head(buffer: x0, names: x1) -> tuple[x0, x1]:
     b.ne(closely)
     orr(seen, seen, w12)
     ldrb(w12, [end, 1])
-    add(end, end, 1)
-    cmp(w12, ord(" "))
+    cmp(w12, w9)
     cinc(end, end, Condition.eq)
-    mov(at, end)
-    skip_value(at, closely)
-    sub(x15, at, end)
-    sub(x15, x15, len("\r\n"))
-    cbz(x15, closely)
-    ldrb(w12, [end])
-    cmp(w12, ord(" "))
-    b.ls(closely)
-    ldurb(w12, [at, -3])
-    cmp(w12, ord(" "))
-    b.ls(closely)
+    add(size, end, 1)
+    skip_value(at, end, closely)
+    ldrb(w12, [size])
+    ldurb(w15, [at, -3])
+    cmp(w12, w9)
+    ccmp(w15, w9, Z, Condition.hi)
+    b.ls(closely)  # more space than one, or nothing between
+    sub(x15, at, size)
+    sub(x14, size, x17)
     ldrh(w12, [row, PLACE])
+    sub(x15, x15, len("\r\n"))
     add(x12, buffer, x12)
-    sub(x14, end, x17)
     stp(w14, w15, [x12])
     subs(count, count, 1)
     b.hs(field)
@@ -234,7 +241,7 @@ def read_head(buffer: x0, names: x1) -> tuple[x0, x1]:
     cmp(size, 4 * STEP)
     b.ne(closely)
     ldr(v0.q, [at, STEP])
-    token_size(size)
+    run_length(size)
     add(end, at, size, lsr(2))
     add(end, end, STEP)
     cmp(size, 4 * STEP)
@@ -247,13 +254,13 @@ def read_head(buffer: x0, names: x1) -> tuple[x0, x1]:
     b.ne(value)
     ldr(v0.q, [at])
     ldur(v1.q, [end, -STEP])
-    orr(v0.b16, v0.b16, lower.b16)
-    orr(v1.b16, v1.b16, lower.b16)
+    orr(v0.b16, v0.b16, space.b16)
+    orr(v1.b16, v1.b16, space.b16)
     add(x12, row, size, lsr(2))
     ldr(v7.q, [row])
-    ldur(v17.q, [x12, -STEP])
+    ldur(v24.q, [x12, -STEP])
     cmeq(v0.b16, v0.b16, v7.b16)
-    cmeq(v1.b16, v1.b16, v17.b16)
+    cmeq(v1.b16, v1.b16, v24.b16)
     and_(v0.b16, v0.b16, v1.b16)
     shrn(v0.b8, v0.h8, 4)
     fmov(x12, v0.d)
@@ -267,16 +274,14 @@ def read_head(buffer: x0, names: x1) -> tuple[x0, x1]:
     b.ne(closely)
     sub(x12, at, x17)
     add(x12, x12, len("\r\n"))
-    sub(w14, w12, w9)
+    ldr(w14, [buffer, Buffer.start])
+    sub(w14, w12, w14)
     cmp(w14, HEAD_MAX)
     b.hi(closely)
     stp(w12, w12, [buffer, Buffer.cursor])
     str_(w12, [buffer, Buffer.request.head_end])
     str_(seen, [buffer, Buffer.request.seen])
-    mov(w12, Phase.BEYOND)
-    strb(w12, [buffer, Buffer.request.phase])
-    mov(w12, 1)
-    strb(w12, [buffer, Buffer.request.minor])
+    str_(w13, [buffer, int(Buffer.request.phase)])
     mov(x0, 1)
     mov(x1, path)
     ret()
@@ -284,14 +289,13 @@ def read_head(buffer: x0, names: x1) -> tuple[x0, x1]:
     here(head)
     mov(w11, HEAD)
     ldrb(w15, [at, len("HEAD")])
-    mov(w13, Method.HEAD)
+    mov(w13, read(Method.HEAD))
     sub(w15, w15, ord(" "))
     mov(x14, len("HEAD "))
     cmp(w12, w11)
     ccmp(w15, 0, 0, Condition.eq)
     b.eq(target)
     here(closely)
-    strb(wzr, [buffer, Buffer.request.method])
     stp(wzr, wzr, [buffer, Buffer.request.line])
     stp(wzr, wzr, [buffer, Buffer.request.target])
     mov(x0, 0)
@@ -299,15 +303,25 @@ def read_head(buffer: x0, names: x1) -> tuple[x0, x1]:
     ret()
 
     here(query)
-    again = here()
-    ldr(v0.q, [end], STEP)
-    sub(v0.b16, v0.b16, space.b16)
-    cmhi(v1.b16, v0.b16, printed.b16)
-    find_stop(x12, v1, again)
-    sub(end, end, STEP)
+    ldr(v0.q, pre[end, 1])  # behind a question mark
+    run_length(x12)
     add(end, end, x12, lsr(2))
+    cmp(x12, 4 * STEP)
+    b.eq(more)
+
+    here(end_of_query)
     ldrb(w12, [end])
+    cmp(w12, ord("?"))
+    b.eq(query)
     b(end_of_target)
+
+    here(more)
+    ldr(v0.q, [end])
+    run_length(x12)
+    add(end, end, x12, lsr(2))
+    cmp(x12, 4 * STEP)
+    b.eq(more)
+    b(end_of_query)
 
 
 assert Buffer.scanned == Buffer.cursor + 4
@@ -317,28 +331,20 @@ assert ROW == 1 << 5
 assert STOP == 2 * STEP, "a step of 32 bytes begins before the zeros and ends in them"
 
 
-def find_stop(d: X, stops: V, again: Label) -> None:
-    """Macro: d = four times how many bytes stand before the first that stops, or go on.
+def load_table(at: X) -> None:
+    """Macro: v16 to v23 hold a table of what bytes below 0x80 may stand somewhere; at is lost."""
+    ld1((v16.b16, v17.b16, v18.b16, v19.b16), [at], 64)
+    ld1((v20.b16, v21.b16, v22.b16, v23.b16), [at])
 
-    ``stops`` has all ones for those that do, and is lost.
+
+def run_length(size: X) -> None:
+    """Macro: four times how many bytes of v0 from the first on the table has, up to 16.
+
+    v4 holds 64s: the half of the table; v1 and v7 are lost.
     """
-    shrn(stops.b8, stops.h8, 4)
-    fmov(d, stops.d)
-    cbz(d, again)
-    rbit(d, d)
-    clz(d, d)
-
-
-def token_size(size: X) -> None:
-    """Macro: four times how many bytes of v0 from the first on may stand in a token, up to 16.
-
-    v2 to v4 hold the two tables of tokens, and 15s; v1 and v7 are lost.
-    """
-    ushr(v1.b16, v0.b16, 4)
-    and_(v7.b16, v0.b16, v4.b16)
-    tbl(v1.b16, v2.b16, v1.b16)
-    tbl(v7.b16, v3.b16, v7.b16)
-    cmtst(v1.b16, v1.b16, v7.b16)
+    tbl(v1.b16, (v16.b16, v17.b16, v18.b16, v19.b16), v0.b16)
+    sub(v7.b16, v0.b16, v4.b16)
+    tbx(v1.b16, (v20.b16, v21.b16, v22.b16, v23.b16), v7.b16)
     shrn(v1.b8, v1.h8, 4)
     fmov(size, v1.d)
     mvn(size, size)
@@ -358,54 +364,52 @@ def find_row(row: X, last: W, size: X) -> None:
     cmp(w14, size.w)
 
 
-def skip_value(at: X, closely: Label) -> None:
-    """Macro: go on behind the value and its CRLF; or where it has what does not belong there.
+def skip_value(at: X, colon: X, closely: Label) -> None:
+    """Macro: at = behind a value and its CRLF; or go where it has what does not belong there.
 
-    v5 holds spaces, v6 what is printed, counted from there; x12, v0, v1 and v7 are lost.
+    ``colon`` is what stands before the value, and is lost; v5 holds spaces, v6 what is printed,
+    counted from there; x12 and v0 are lost.
     """
-    found, done = label(), label()
+    more, odd, done = label(), label(), label()
 
     look = here()
-    ldr(v0.q, [at])
-    sub(v0.b16, v0.b16, v5.b16)
-    cmhi(v0.b16, v0.b16, v6.b16)
-    shrn(v0.b8, v0.h8, 4)
-    fmov(x12, v0.d)
-    cbnz(x12, found)
-    add(at, at, STEP)
-
-    more = here()
-    ldp(v0.q, v1.q, [at], 2 * STEP)
-    sub(v0.b16, v0.b16, v5.b16)
-    sub(v1.b16, v1.b16, v5.b16)
-    umax(v7.b16, v0.b16, v1.b16)
-    cmhi(v7.b16, v7.b16, v6.b16)
-    shrn(v7.b8, v7.h8, 4)
-    fmov(x12, v7.d)
-    cbz(x12, more)
-    sub(at, at, 2 * STEP)
-    cmhi(v0.b16, v0.b16, v6.b16)
-    shrn(v0.b8, v0.h8, 4)
-    fmov(x12, v0.d)
-    cbnz(x12, found)
-    cmhi(v1.b16, v1.b16, v6.b16)
-    shrn(v1.b8, v1.h8, 4)
-    fmov(x12, v1.d)
-    add(at, at, STEP)
-
-    here(found)
+    ldr(v0.q, pre[colon, 1])
+    find_unprinted()
     rbit(x12, x12)
     clz(x12, x12)
-    add(at, at, x12, lsr(2))
+    add(at, colon, x12, lsr(2))
     ldrh(w12, [at], len("\r\n"))
     cmp(w12, w16)
     b.eq(done)
-    sub(at, at, 1)  # a tab, or what is not ASCII, may stand in a value too
-    and_(w12, w12, 0xFF)
+    fmov(x12, v0.d)
+    cbz(x12, more)
+
+    here(odd)
+    sub(colon, at, len("\r\n"))  # a tab, or what is not ASCII, may stand in a value too
+    ldrb(w12, [colon])
     cmp(w12, ord("\t"))
     b.eq(look)
     cmp(w12, 0x80)
     b.hs(look)
     b(closely)
 
+    here(more)
+    ldr(v0.q, pre[colon, STEP])
+    find_unprinted()
+    cbz(x12, more)
+    rbit(x12, x12)
+    clz(x12, x12)
+    add(at, colon, x12, lsr(2))
+    ldrh(w12, [at], len("\r\n"))
+    cmp(w12, w16)
+    b.ne(odd)
+
     here(done)
+
+
+def find_unprinted() -> None:
+    """Macro: x12 has four bits for each byte of v0, ones if it is not printed; so has v0 then."""
+    sub(v0.b16, v0.b16, v5.b16)
+    cmhi(v0.b16, v0.b16, v6.b16)
+    shrn(v0.b8, v0.h8, 4)
+    fmov(x12, v0.d)

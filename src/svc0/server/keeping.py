@@ -23,6 +23,7 @@ from .cache import (
     take_entry,
 )
 from .connection import Buffer, Connection
+from .log import write_tail
 from .macros import point, put
 from .response import (
     BEFORE_DATE,
@@ -158,7 +159,12 @@ def keep_other(status: w0, connection: x27, worker: x28) -> x0:
         add(x9, x9, x2)
         str_(w9, [of, Entry.answer_size])
         mov(x0, out)
+        mov(out, x2)
         bl(copy)
+        mov(x0, of)
+        mov(w1, code)
+        mov(x2, out)
+        bl(note_tail)
         mov(w0, code)
         bl(status_line)
         add(x9, x1, len(BEFORE_DATE))
@@ -172,6 +178,21 @@ def keep_other(status: w0, connection: x27, worker: x28) -> x0:
 
         here(no)
         mov(x0, 0)
+    ret()
+
+
+@routine
+def note_tail(entry: x0, status: w1, sent: x2) -> None:
+    """Write how the line of the log ends about an answer with so many bytes of body."""
+    of = x19
+
+    with frame(of):
+        mov(of, entry)
+        add(x0, of, Entry.tail)
+        bl(write_tail)
+        add(x9, of, Entry.tail)
+        sub(x9, x0, x9)
+        str_(w9, [of, Entry.tail_size])
     ret()
 
 
@@ -273,6 +294,10 @@ def write_heads(entry: x0, worker: x28) -> None:
         put(x0, b"\r\n\r\n")
         note_place(of, at, Entry.head_size)
         note_place(of, at, Entry.answer_size)
+        mov(x0, of)
+        mov(w1, 200)
+        ldr(x2, [worker, Workspace.facts.total])
+        bl(note_tail)
 
         add(at, of, Entry.fresh)
         mov(x0, at)

@@ -10,14 +10,15 @@ from svc0.a64 import *
 from svc0.kernel import calls
 from svc0.kernel.errors import Errno
 
+from .cache import Entry
 from .connection import PEER_ROOM, Buffer, Connection
 from .dates import write_iso_date, write_log_date
 from .escape import write_json_string, write_logged
 from .macros import point, put
-from .request import Kind, only_value
+from .request import Kind, Phase, only_value
 from .settings import SETTINGS, LogFormat, Settings
 from .terminal import STDOUT
-from .text import copy, write_decimal
+from .text import DECIMAL_MAX, copy, write_decimal
 from .workspace import LOG_ROOM, Workspace
 
 REQUEST_ROOM = 4096
@@ -33,46 +34,95 @@ assert LINE_ROOM * 4 < LOG_ROOM
 @routine
 def log_access(connection: x27, worker: x28) -> None:
     """Add a line about the answer of this connection to the log, if it is kept and has room."""
-    out = x19
-    none, room, json, written = label(), label(), label(), label()
+    with frame():
+        bl(body_sent)
+        mov(x2, x0)
+        ldrh(w1, [connection, Connection.status])
+        add(x0, worker, Workspace.tail)
+        bl(write_tail)
+        add(x9, worker, Workspace.tail)
+        sub(x1, x0, x9)
+        mov(x0, x9)
+        bl(log_line)
+    ret()
+
+
+@routine
+def log_line(tail: x0, size: x1, connection: x27, worker: x28) -> None:
+    """The same, where it is known how the line ends (``write_tail``)."""
+    full = label()
+
+    ldr(w9, [worker, Workspace.log_size])
+    mov(w10, LOG_ROOM - LINE_ROOM)
+    cmp(w9, w10)
+    b.hi(full)
+    b(add_line)
+
+    here(full)
+    b(log_later)
+
+
+@routine
+def add_line(tail: x0, size: x1, connection: x27, worker: x28) -> None:
+    """The same, where it is known that there is room, too."""
+    none, json = label(), label()
 
     adr(x9, SETTINGS)
-    ldrb(w9, [x9, Settings.log])
-    cbz(w9, none)
-    with frame(out) as leave:
-        ldr(w9, [worker, Workspace.log_size])
-        mov(w10, LOG_ROOM - LINE_ROOM)
-        cmp(w9, w10)
-        b.ls(room)
-        bl(flush_log)
-        ldr(w9, [worker, Workspace.log_size])
-        mov(w10, LOG_ROOM - LINE_ROOM)
-        cmp(w9, w10)
-        b.hi(leave)  # nobody reads them
+    ldrb(w2, [x9, Settings.log])
+    cbz(w2, none)
+    cmp(w2, LogFormat.JSON)
+    b.eq(json)
+    b(write_line)
 
-        here(room)
-        point(out, worker, Workspace.log)
-        ldr(w9, [worker, Workspace.log_size])
-        add(x0, out, x9)
-        adr(x9, SETTINGS)
-        ldrb(w1, [x9, Settings.log])
-        cmp(w1, LogFormat.JSON)
-        b.eq(json)
-        bl(write_line)
-        b(written)
-
-        here(json)
-        bl(write_object)
-
-        here(written)
-        sub(x9, x0, out)
-        str_(w9, [worker, Workspace.log_size])
+    here(json)
+    b(write_object)
 
     here(none)
     ret()
 
 
 assert LogFormat.NONE == 0
+
+
+@routine
+def log_later(tail: x0, size: x1, connection: x27, worker: x28) -> None:
+    """Make room for a line, and add it; if nobody reads them, there is none, and no line."""
+    text, length = x19, x20
+
+    with frame(text, length) as leave:
+        mov(text, tail)
+        mov(length, size)
+        bl(flush_log)
+        ldr(w9, [worker, Workspace.log_size])
+        mov(w10, LOG_ROOM - LINE_ROOM)
+        cmp(w9, w10)
+        b.hi(leave)
+        mov(x0, text)
+        mov(x1, length)
+        bl(log_line)
+    ret()
+
+
+@routine
+def write_tail(out: x0, status: w1, sent: x2) -> x0:
+    """Write how a line goes on behind the request: status and bytes, TAIL_MAX bytes at most.
+
+    >>> out = bytearray(TAIL_MAX)
+    >>> end = write_tail(out, 404, 379)
+    >>> bytes(out).rstrip(b"\\0")
+    b'" 404 379'
+    """
+    with frame():
+        put_few(x0, b'" ')
+        write_status(x0, w1, b" ")
+        mov(x1, sent)
+        bl(write_decimal)
+    ret()
+
+
+TAIL_MAX = 32
+assert TAIL_MAX == sizeof(Workspace.tail) == sizeof(Entry.tail)
+assert len('" 200 ') + DECIMAL_MAX <= TAIL_MAX
 
 
 @routine
@@ -92,15 +142,13 @@ def body_sent(connection: x27) -> x0:
     ret()
 
 
-@routine
-def request_line(connection: x27) -> tuple[x0, x1]:
-    """The request line as it came: address and length; the length is 0 if it did not come."""
-    ldr(x9, [connection, Connection.buffer])
-    ldr(w10, [x9, Buffer.request.line])
-    add(x0, x9, Buffer.input)
-    add(x0, x0, x10)
-    ldr(w1, [x9, Buffer.request.line_size])
-    ret()
+def request_line(text: X, size: X) -> None:
+    """Macro: the request line as it came: address and length; 0 if it did not come.  Uses x9."""
+    ldr(x9, [x27, Connection.buffer])
+    add(text, x9, Buffer.input)
+    ldr(size.w, [x9, Buffer.request.line])
+    add(text, text, size)
+    ldr(size.w, [x9, Buffer.request.line_size])
 
 
 @routine
@@ -158,12 +206,11 @@ def write_client(out: X) -> None:
     add(out, out, x9)
 
 
-def write_status(out: X, behind: bytes) -> None:
-    """Macro: write the answer's status, one byte behind it, and step over them.  Uses x9 to x12."""
-    ldrh(w9, [x27, Connection.status])
+def write_status(out: X, status: W, behind: bytes) -> None:
+    """Macro: write a status, one byte behind it, and step over them.  Uses x9 to x12."""
     mov(w10, 100)
-    udiv(w11, w9, w10)
-    msub(w9, w11, w10, w9)
+    udiv(w11, status, w10)
+    msub(w9, w11, w10, status)
     mov(w10, 10)
     udiv(w12, w9, w10)
     msub(w9, w12, w10, w9)
@@ -174,55 +221,76 @@ def write_status(out: X, behind: bytes) -> None:
     str_(w11, [out], 4)
 
 
-@routine
-def write_line(out: x0, kind: w1, connection: x27, worker: x28) -> x0:
-    """Write a line in the Common Log Format, or Combined; leaves its end."""
-    at, form, field = x19, w20, w21
-    common, fields = label(), label()
+def copy_tail(out: X, tail: X, size: X) -> None:
+    """Macro: write how a line goes on, and step over it.  Uses v0 and v1."""
+    ldp(v0.q, v1.q, [tail])
+    stp(v0.q, v1.q, [out])
+    add(out, out, size)
 
-    with frame(at, form.x, field.x):
+
+def begin_line(out: X) -> None:
+    """Macro: out = where the next line is written.  Uses w9."""
+    point(out, x28, Workspace.log)
+    ldr(w9, [x28, Workspace.log_size])
+    add(out, out, x9)
+
+
+def end_line(out: X) -> None:
+    """Macro: the line ends here, and is one of those that wait.  Uses x9 and x10."""
+    mov(w9, ord("\n"))
+    strb(w9, [out], 1)
+    point(x10, x28, Workspace.log)
+    sub(x9, out, x10)
+    str_(w9, [x28, Workspace.log_size])
+
+
+@routine
+def write_line(tail: x0, size: x1, kind: w2, connection: x27, worker: x28) -> None:
+    """Add a line in the Common Log Format, or Combined; there is room."""
+    at, text, length, form = x19, x20, x21, w22
+    common, closely, written = label(), label(), label()
+
+    with frame(at, text, length, form.x) as leave:
+        mov(text, tail)
+        mov(length, size)
         mov(form, kind)
-        mov(at, out)
+        begin_line(at)
         write_client(at)
         add(x10, worker, Workspace.log_time)
         copy_48(at, x10)
-        add(at, at, TIME_SIZE)
-        bl(request_line)
-        mov(x2, x1)
-        mov(x1, x0)
-        mov(x0, at)
+        add(x0, at, TIME_SIZE)
+        request_line(x1, x2)
+        ldrb(w9, [x9, Buffer.request.phase])
         mov(x3, REQUEST_ROOM)
-        bl(write_logged)
-        mov(at, x0)
-        put_few(at, b'" ')
-        write_status(at, b" ")
-        bl(body_sent)
-        mov(x1, x0)
-        mov(x0, at)
-        bl(write_decimal)
+        cmp(w9, Phase.BEYOND)
+        ccmp(x2, x3, 2, Condition.eq)
+        b.hs(closely)
+        bl(copy)
+
+        here(written)
+        copy_tail(x0, text, length)
         mov(at, x0)
         cmp(form, LogFormat.COMBINED)
         b.ne(common)
-
-        mov(field, Kind.REFERER)
-        here(fields)
-        put_few(at, b' "')
-        mov(w1, field)
-        bl(named_field)
-        mov(x2, x1)
-        mov(x1, x0)
-        mov(x0, at)
-        mov(x3, FIELD_ROOM)
-        bl(write_logged)
-        mov(at, x0)
-        put_few(at, b'"')
-        cmp(field, Kind.USER_AGENT)
-        mov(field, Kind.USER_AGENT)
-        b.ne(fields)
+        for field in Kind.REFERER, Kind.USER_AGENT:
+            put_few(at, b' "')
+            mov(w1, field)
+            bl(named_field)
+            mov(x2, x1)
+            mov(x1, x0)
+            mov(x0, at)
+            mov(x3, FIELD_ROOM)
+            bl(write_logged)
+            mov(at, x0)
+            put_few(at, b'"')
 
         here(common)
-        put_few(at, b"\n")
-        mov(x0, at)
+        end_line(at)
+        b(leave)
+
+        here(closely)
+        bl(write_logged)
+        b(written)
     ret()
 
 
@@ -236,12 +304,12 @@ def named_field(kind: w1, connection: x27) -> tuple[x0, x1]:
 
 
 @routine
-def write_object(out: x0, connection: x27, worker: x28) -> x0:
-    """Write a line of JSON; leaves its end."""
+def write_object(connection: x27, worker: x28) -> None:
+    """Add a line of JSON; there is room."""
     at = x19
 
     with frame(at):
-        mov(at, out)
+        begin_line(at)
         put(at, b'{"time":"')
         add(x10, worker, Workspace.log_time)
         copy_48(at, x10)
@@ -249,10 +317,11 @@ def write_object(out: x0, connection: x27, worker: x28) -> x0:
         put(at, b'","client":"')
         write_client(at)
         put(at, b'","request":')
-        bl(request_line)
+        request_line(x0, x1)
         write_string(at, REQUEST_ROOM)
         put(at, b',"status":')
-        write_status(at, b",")
+        ldrh(w13, [connection, Connection.status])
+        write_status(at, w13, b",")
         put(at, b'"bytes":')
         bl(body_sent)
         mov(x1, x0)
@@ -267,8 +336,8 @@ def write_object(out: x0, connection: x27, worker: x28) -> x0:
         mov(w1, Kind.USER_AGENT)
         bl(named_field)
         write_string(at, FIELD_ROOM)
-        put(at, b"}\n")
-        mov(x0, at)
+        put(at, b"}")
+        end_line(at)
     ret()
 
 

@@ -23,6 +23,9 @@ told_to_stop = chosen(linux=epoll.read_signal, macos=kqueue.hear_signal)
 EVENT_SIZE = either(linux=EpollEvent.size, macos=Kevent.size)
 """Bytes from one event to the next, in Workspace.events."""
 
+EVENT_SHIFT = either(linux=4, macos=5)
+assert (EpollEvent.size, Kevent.size) == (1 << 4, 1 << 5)
+
 
 class Event(Struct):
     """What is read of an event: the data that was given with what is waited for."""

@@ -21,7 +21,8 @@ from svc0.kernel.constants import (
 )
 
 from .connection import NO_FILE, Buffer, Connection, State, forget_request
-from .workspace import Workspace
+from .deadlines import be_patient
+from .workspace import Patience, Workspace
 
 GUARD = 0x1_0000
 """Bytes without memory before and behind a pool: the largest page of an arm64 kernel."""
@@ -121,15 +122,22 @@ def take_buffer(connection: x27, worker: x28) -> x0:
     )
     cbz(x0, none)
     str_(x0, [connection, Connection.buffer])
-    str_(wzr, [x0, Buffer.start])
-    str_(wzr, [x0, Buffer.received])
-    with frame(x19):
-        mov(x19, x0)
-        bl(forget_request)
-        mov(x0, x19)
+    stp(wzr, wzr, [x0, Buffer.start])
+    b(forget_request)
 
     here(none)
     ret()
+
+
+assert Buffer.received == Buffer.start + 4
+
+
+def give_back(buffer: X) -> None:
+    """Macro: a buffer that its connection does not hold any more is free.  Uses x10."""
+    ldr(x10, [x28, Workspace.free_buffers])
+    str_(x10, [buffer, Buffer.next])
+    ends(buffer, Buffer, links=[Buffer.next])
+    str_(buffer, [x28, Workspace.free_buffers])
 
 
 @routine
@@ -140,13 +148,19 @@ def give_buffer(connection: x27, worker: x28) -> None:
     ldr(x9, [connection, Connection.buffer])
     cbz(x9, none)
     str_(xzr, [connection, Connection.buffer])
-    ldr(x10, [worker, Workspace.free_buffers])
-    str_(x10, [x9, Buffer.next])
-    ends(x9, Buffer, links=[Buffer.next])
-    str_(x9, [worker, Workspace.free_buffers])
+    give_back(x9)
 
     here(none)
     ret()
+
+
+@routine
+def give_and_rest(buffer: x0, connection: x27, worker: x28) -> None:
+    """Take the connection's buffer away, which is used up: it is idle from now on."""
+    str_(xzr, [connection, Connection.buffer])
+    give_back(buffer)
+    mov(w0, Patience.IDLE)
+    b(be_patient)
 
 
 @routine

@@ -45,9 +45,9 @@ class Kind(IntEnum):
     TRANSFER_ENCODING = 3
     EXPECT = 4
     CONNECTION = 5
-    IF_MATCH = 6
-    IF_NONE_MATCH = 7
-    IF_MODIFIED_SINCE = 8
+    IF_NONE_MATCH = 6
+    IF_MODIFIED_SINCE = 7
+    IF_MATCH = 8
     IF_UNMODIFIED_SINCE = 9
     RANGE = 10
     IF_RANGE = 11

@@ -12,7 +12,7 @@ from svc0.kernel.errors import Errno
 from svc0.kernel.structs import IoVector, MessageHeader
 
 from .accept import accept_weigh, prefers_json
-from .cache import FRESH_DATE, Entry, release_entry
+from .cache import Entry, release_entry
 from .connection import NO_FILE, Buffer, Connection, Then
 from .dates import write_date
 from .macros import point, put
@@ -207,46 +207,37 @@ assert Connection.file_end == Connection.file_offset + 8
 @routine
 def send_entry_head(status: w0, entry: x1, connection: x27, worker: x28) -> None:
     """Make the answer 200, 206 or 304 of the file in an entry, whose bytes the connection pins."""
-    out, code, of = x19, x20, x21
-    fresh, tail, opened = label(), label(), label()
+    code, of = x19, x20
+    part, fresh, copied, headed, opened = (label() for _ in range(5))
 
-    with frame(out, code, of) as leave:
+    with frame(code, of) as leave:
         mov(code.w, status)
         mov(of, entry)
-        bl(begin)
-        mov(out, x0)
-        cmp(code.w, 304)
-        b.eq(fresh)
-        ldr(x1, [of, Entry.answer])
-        ldr(w9, [of, Entry.date_at])
-        ldr(w2, [of, Entry.length_at])
-        add(x9, x9, DATE_SIZE)
-        add(x1, x1, x9)
-        sub(x2, x2, x9)
-        bl(copy)
-        ldr(x9, [worker, Workspace.first])
-        ldr(x1, [worker, Workspace.end])
-        sub(x1, x1, x9)
-        bl(write_decimal)
-        ldr(x1, [of, Entry.answer])
-        ldr(w9, [of, Entry.fields_at])
-        ldr(w2, [of, Entry.fields_end])
-        add(x1, x1, x9)
-        sub(x2, x2, x9)
-        bl(copy)
+        strh(status, [connection, Connection.status])
+        ldr(x9, [connection, Connection.buffer])
+        point(x0, x9, Buffer.output)
+        str_(x0, [connection, Connection.out])
         cmp(code.w, 206)
-        b.ne(tail)
-        bl(put_part)
-        b(tail)
+        b.eq(part)
+        b.hi(fresh)
+        ldr(x1, [of, Entry.answer])
+        ldr(w2, [of, Entry.fields_end])
+        b(copied)
 
         here(fresh)
         add(x1, of, Entry.fresh)
         ldr(w2, [of, Entry.fresh_size])
-        add(x1, x1, FRESH_DATE + DATE_SIZE)
-        sub(x2, x2, FRESH_DATE + DATE_SIZE + len("\r\n\r\n"))
-        bl(copy)
+        sub(x2, x2, len("\r\n\r\n"))
 
-        here(tail)
+        here(copied)
+        bl(copy)
+        b(headed)
+
+        here(part)
+        mov(x1, of)
+        bl(put_part_of_entry)
+
+        here(headed)
         bl(put_connection)
         str_(x0, [connection, Connection.out_end])
         mov(w0, code.w)
@@ -273,6 +264,35 @@ def send_entry_head(status: w0, entry: x1, connection: x27, worker: x28) -> None
         ldr(w9, [of, Entry.file])
         str_(w9, [connection, Connection.file])
         stp(x0, x1, [connection, Connection.file_offset])
+    ret()
+
+
+@routine
+def put_part_of_entry(out: x0, entry: x1, worker: x28) -> x0:
+    """Write the head of a part (206) of the file in an entry; leaves where it goes on."""
+    of = x19
+
+    with frame(of):
+        mov(of, entry)
+        mov(w1, 206)
+        bl(put_status)
+        ldr(x1, [of, Entry.answer])
+        ldr(w9, [of, Entry.date_at])
+        ldr(w2, [of, Entry.length_at])
+        add(x9, x9, DATE_SIZE)
+        add(x1, x1, x9)
+        sub(x2, x2, x9)
+        bl(copy)
+        ldp(x9, x1, [worker, Workspace.first])
+        sub(x1, x1, x9)
+        bl(write_decimal)
+        ldr(x1, [of, Entry.answer])
+        ldr(w9, [of, Entry.fields_at])
+        ldr(w2, [of, Entry.fields_end])
+        add(x1, x1, x9)
+        sub(x2, x2, x9)
+        bl(copy)
+        bl(put_part)
     ret()
 
 

@@ -23,7 +23,7 @@ from .cache import (
     is_untouched,
     may_be_sent,
 )
-from .conditional import evaluate
+from .conditional import CONDITIONS, evaluate
 from .conditions import write_etag
 from .connection import NO_FILE, Buffer, Connection
 from .file import FIND_FLAGS, OPEN_FLAGS, open_beneath, status_of
@@ -208,7 +208,7 @@ def renew_entry(entry: x0, status: w1, worker: x28) -> w0:
 def show_entry(entry: x0, connection: x27, worker: x28) -> None:
     """Answer with what an entry has, as conditions will have it; it is known to be true."""
     of = x19
-    refused = label()
+    plain, send_it, refused = label(), label(), label()
 
     with frame(of) as leave:
         mov(of, entry)
@@ -225,9 +225,18 @@ def show_entry(entry: x0, connection: x27, worker: x28) -> None:
         ldr(x9, [of, Entry.facts.total])
         stp(xzr, x9, [worker, Workspace.first])
         ldr(x0, [connection, Connection.buffer])
+        ldr(w9, [x0, Buffer.request.seen])
+        tst(w9, CONDITIONS)
+        b.eq(plain)
         bl(evaluate)
         cmp(w0, 412)
         b.hs(refused)
+        b(send_it)
+
+        here(plain)
+        mov(w0, 200)
+
+        here(send_it)
         mov(x1, of)
         bl(send_entry_head)
         b(leave)

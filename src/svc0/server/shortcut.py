@@ -21,32 +21,25 @@ from svc0.kernel.constants import MSG_NOSIGNAL
 from svc0.kernel.errors import Errno
 from svc0.kernel.structs import IoVector, MessageHeader
 
-from .cache import Entry, find_entry
-from .connection import Buffer, Connection, State, forget_request
+from .cache import Entry, find_entry, is_untouched
+from .conditional import CONDITIONS
+from .connection import Buffer, Connection, State, Then, forget_request
 from .head import read_head
-from .log import LINE_ROOM, log_access
+from .log import LINE_ROOM, TAIL_MAX, add_line, log_access
 from .macros import point
 from .methods import Method
 from .request import Kind
 from .response import BLOCKED, DATE_SIZE, SENT, write_header
+from .routes import show_entry
 from .target import SUB_DELIMS, UNRESERVED
 from .text import LOWER, STEP, Z, copy, nibbles
 from .workspace import BATCH_MAX, LOG_ROOM, Queued, Workspace
 
-USUAL = frozenset(
-    (
-        Kind.HOST,
-        Kind.CONNECTION,
-        Kind.IF_NONE_MATCH,
-        Kind.IF_MODIFIED_SINCE,
-        Kind.ACCEPT,
-        Kind.REFERER,
-        Kind.USER_AGENT,
-    )
-)
-"""Fields that requests may have to come this way."""
+UNUSUAL = 1 << Kind.CONTENT_LENGTH | 1 << Kind.TRANSFER_ENCODING | 1 << Kind.EXPECT
+"""Fields with which a request goes the long way: it has a body, or may."""
 
-UNUSUAL = sum(1 << kind for kind in set(Kind) - USUAL)
+SPECIAL = 1 << Kind.IF_MATCH | 1 << Kind.IF_UNMODIFIED_SINCE | 1 << Kind.RANGE
+"""Fields with which the answer to a GET has to be made for this request."""
 
 PAGE = Data(b"text/html,")
 """How Accept begins of whoever would rather have a page than anything else."""
@@ -63,12 +56,13 @@ PORT_MAX = 4
 
 @routine
 def answer_shortly(connection: x27, worker: x28) -> w0:
-    """Answer a request that lies in the buffer from the cache: 1, and the answer is in the vector.
+    """Answer a request that lies in the buffer from the cache.
 
-    0 if it has to go the long way; then nothing was done, but its head may have been read.
+    QUEUED, and the answer waits in the vector; BEGUN, and it is the connection's; or NOT_HERE, if
+    the request has to go the long way: then nothing was done, but its head may have been read.
     """
     of, entry = x19, x20
-    no = label()
+    bare, logged, last, special, no = (label() for _ in range(5))
 
     with frame(of, entry) as leave:
         ldr(of, [connection, Connection.buffer])
@@ -92,8 +86,7 @@ def answer_shortly(connection: x27, worker: x28) -> w0:
         cbz(x0, no)
 
         ldr(w9, [of, Buffer.request.seen])
-        mov(w10, UNUSUAL)
-        tst(w9, w10)
+        tst(w9, UNUSUAL)
         b.ne(no)
         tbz(w9, Kind.HOST, no)
         ldr(w10, [of, Buffer.request.target])
@@ -112,17 +105,77 @@ def answer_shortly(connection: x27, worker: x28) -> w0:
         b.ne(no)
         mov(x0, of)
         bl(is_usual)
-        cbz(w0, no)
+        cmp(w0, LAST)
+        b.eq(last)
+        b.hi(no)
         mov(x0, entry)
         bl(choose_answer)
-        cbz(x0, no)
-        mov(x4, entry)
-        bl(queue_answer)
-        mov(w0, 1)
+        cbz(x0, special)
+        queue_answer(of, entry)
+        mov(x0, x3)
+        mov(x1, x4)
+        cbz(x4, bare)
+        bl(add_line)
+
+        here(logged)
+        ldr(w9, [of, Buffer.cursor])
+        str_(w9, [of, Buffer.start])
+        mov(x0, of)
+        bl(forget_request)
+        mov(w0, QUEUED)
+        b(leave)
+
+        here(bare)
+        bl(log_access)
+        b(logged)
+
+        here(last)
+        mov(w0, Then.CLOSE)
+
+        here(special)
+        mov(w1, w0)
+        mov(x0, entry)
+        bl(answer_alone)
         b(leave)
 
         here(no)
-        mov(w0, 0)
+        mov(w0, NOT_HERE)
+    ret()
+
+
+NOT_HERE, QUEUED, BEGUN = 0, 1, 2
+assert NOT_HERE == 0
+KEPT, LAST, DOUBTFUL = 0, 1, 2
+
+
+@routine
+def answer_alone(entry: x0, then: w1, connection: x27, worker: x28) -> w0:
+    """Answer with the file of an entry, as conditions or the end of the connection will have it.
+
+    BEGUN, and the answer is the connection's; or NOT_HERE, if others wait in the vector, which have
+    to be sent before, or the entry is no file's, or of one that is not what it was.
+    """
+    of, how = x19, w20
+    no = label()
+
+    ldr(w9, [worker, Workspace.queued])
+    ldr(w10, [entry, Entry.status])
+    sub(w10, w10, 200)
+    orr(w9, w9, w10)
+    cbnz(w9, no)
+    with frame(of, how.x) as leave:
+        mov(of, entry)
+        mov(how, then)
+        bl(is_untouched)
+        cbz(w0, leave)
+        strb(how, [connection, Connection.then])
+        mov(x0, of)
+        bl(show_entry)
+        mov(w0, BEGUN)
+    ret()
+
+    here(no)
+    mov(w0, NOT_HERE)
     ret()
 
 
@@ -132,9 +185,12 @@ assert Workspace.queued == Workspace.requests + 4
 
 @routine
 def is_usual(buffer: x0) -> w0:
-    """1 if Host is plainly right, and Connection says nothing but keep-alive; else 0."""
+    """Whether Host is plainly right, and Connection says nothing but keep-alive: KEPT.
+
+    LAST if it says close, DOUBTFUL if one of them has to be looked at closely.
+    """
     text, size, count, digits = x9, x10, x11, w12
-    next_step, end, port, connection_, fine, no = (label() for _ in range(6))
+    next_step, end, port, connection_, fine, close, no = (label() for _ in range(7))
 
     adr(x12, IN_HOST_HIGH)
     ldr(v2.q, [x12])
@@ -172,11 +228,11 @@ def is_usual(buffer: x0) -> w0:
     ldr(w13, [buffer, Buffer.request.seen])
     tbz(w13, Kind.CONNECTION, fine)
     field_at(text, size, buffer, Kind.CONNECTION)
+    cmp(size, len("keep-alive"))
+    b.ne(close)
     adr(x12, KEEP_ALIVE)
     ldr(x13, [x12])
     ldrh(w14, [x12, 8])
-    cmp(size, len("keep-alive"))
-    b.ne(no)
     ldr(x11, [text])
     ldrh(w12, [text, 8])
     orr(x11, x11, LOWER * 0x0101010101010101)
@@ -187,7 +243,21 @@ def is_usual(buffer: x0) -> w0:
     b.ne(no)
 
     here(fine)
-    mov(w0, 1)
+    mov(w0, KEPT)
+    ret()
+
+    here(close)
+    ldr(w11, [text])
+    ldrb(w12, [text, 4])
+    orr(w11, w11, LOWER * 0x01010101)
+    orr(w12, w12, LOWER)
+    mov(w13, int.from_bytes(b"clos", "little"))
+    sub(w12, w12, ord("e"))
+    cmp(size, len("close"))
+    ccmp(w11, w13, 0, Condition.eq)
+    ccmp(w12, 0, 0, Condition.eq)
+    b.ne(no)
+    mov(w0, LAST)
     ret()
 
     here(port)
@@ -209,7 +279,7 @@ def is_usual(buffer: x0) -> w0:
     b.eq(connection_)
 
     here(no)
-    mov(w0, 0)
+    mov(w0, DOUBTFUL)
     ret()
 
 
@@ -225,33 +295,46 @@ def field_at(text: X, size: X, buffer: X, kind: Kind) -> None:
 
 
 @routine
-def choose_answer(entry: x0, buffer: x19) -> tuple[x0, x1, x2]:
+def choose_answer(entry: x0, buffer: x19) -> tuple[x0, x1, x2, x3, x4, x5]:
     """What of an entry answers a request: its address, its size, and the size of its head.
 
-    The address is 0 if that is nothing.
+    Also how its line in the log ends: address and size, which is 0 if that is not known; and its
+    status.  The first address is 0 if nothing of the entry answers it.
     """
     seen, text, size = w9, x10, x11
-    other, whole, tag, date, fresh, head, no = (label() for _ in range(7))
+    other, conditional, unconditional, whole, tag, date, fresh, no = (label() for _ in range(8))
 
     ldr(w12, [entry, Entry.status])
     ldr(seen, [buffer, Buffer.request.seen])
     cmp(w12, 200)
     b.ne(other)
-    tbnz(seen, Kind.IF_NONE_MATCH, tag)
-    tbnz(seen, Kind.IF_MODIFIED_SINCE, date)
+    tst(seen, CONDITIONS)
+    b.ne(conditional)
+
+    here(unconditional)
     ldrb(w12, [entry, Entry.shelf])
     cbz(w12, no)  # the body is in a file
 
     here(whole)
     ldr(w1, [entry, Entry.answer_size])
 
-    here(head)
     ldr(w2, [entry, Entry.head_size])
     ldrb(w12, [buffer, Buffer.request.method])
+    ldr(w4, [entry, Entry.tail_size])
+    ldr(w5, [entry, Entry.status])
+    add(x3, entry, Entry.tail)
     ldr(x0, [entry, Entry.answer])
     cmp(w12, Method.HEAD)
     csel(x1, x2, x1, Condition.eq)
+    csel(x4, xzr, x4, Condition.eq)
     ret()
+
+    here(conditional)
+    tst(seen, SPECIAL)
+    b.ne(no)
+    tbnz(seen, Kind.IF_NONE_MATCH, tag)
+    tbnz(seen, Kind.IF_MODIFIED_SINCE, date)
+    b(unconditional)  # If-Range without Range
 
     here(tag)
     field_at(text, size, buffer, Kind.IF_NONE_MATCH)
@@ -270,12 +353,15 @@ def choose_answer(entry: x0, buffer: x19) -> tuple[x0, x1, x2]:
     ldr(w12, [entry, Entry.fields_at])
     add(x13, x13, x12)
     add(x13, x13, len("\r\nLast-Modified: "))
-    equal_bytes(text, x13, size, no)
+    equal_bytes(text, x13, size, no, least=DATE_SIZE)
 
     here(fresh)
     ldr(w1, [entry, Entry.fresh_size])
     add(x0, entry, Entry.fresh)
     mov(x2, x1)
+    adr(x3, FRESH_TAIL)
+    mov(x4, len('" 304 0'))
+    mov(x5, 304)
     ret()
 
     here(other)  # a page for people, unless the client would rather have another
@@ -300,21 +386,25 @@ def choose_answer(entry: x0, buffer: x19) -> tuple[x0, x1, x2]:
 
     here(no)
     mov(x0, 0)
-    mov(x1, 0)
-    mov(x2, 0)
+    for register in (x1, x2, x3, x4, x5):
+        mov(register, 0)
     ret()
 
 
-def equal_bytes(text: X, other: X, size: X, no: Label) -> None:
+FRESH_TAIL = Data(b'" 304 0'.ljust(TAIL_MAX, b"\0"), align=STEP)
+
+
+def equal_bytes(text: X, other: X, size: X, no: Label, least: int = 0) -> None:
     """Macro: go on if two texts of one size are equal; x12, x14 and x15 are lost.
 
-    Those of less than eight bytes are not looked at.
+    Those of less than eight bytes are not looked at; there are none if ``least`` says so.
     """
     at, part = x12, x14
     again, done = label(), label()
 
     subs(size, size, 8)
-    b.lo(no)
+    if least < 8:
+        b.lo(no)
     mov(at, 0)
 
     here(again)
@@ -332,46 +422,30 @@ def equal_bytes(text: X, other: X, size: X, no: Label) -> None:
     here(done)
 
 
-@routine
-def queue_answer(
-    address: x0, size: x1, head_size: x2, entry: x4, connection: x27, worker: x28
-) -> None:
-    """Let an answer of an entry wait in the vector, and log it; the next request can be read."""
-    of, record = x19, x20
-
-    with frame(of, record):
-        ldr(of, [connection, Connection.buffer])
-        ldr(w9, [worker, Workspace.queued])
-        add(w10, w9, 1)
-        str_(w10, [worker, Workspace.queued])
-        point(x11, worker, Workspace.vector)
-        add(x11, x11, x9, lsl(4))
-        stp(address, size, [x11])
-        point(record, worker, Workspace.queue)
-        add(record, record, x9, lsl(5))
-        ldr(w10, [of, Buffer.start])
-        ldr(w11, [worker, Workspace.log_size])
-        ldr(w12, [entry, Entry.status])
-        str_(entry, [record, Queued.entry])
-        stp(w10, w11, [record, Queued.start])
-        stp(head_size.w, w12, [record, Queued.head_size])
-        ldr(x9, [worker, Workspace.queued_bytes])
-        add(x9, x9, size)
-        str_(x9, [worker, Workspace.queued_bytes])
-        mov(w9, 1)
-        strb(w9, [entry, Entry.used])
-        strh(w12, [connection, Connection.status])
-        sub(x9, size, head_size)
-        str_(x9, [connection, Connection.sent])
-        ldr(w9, [connection, Connection.served])
-        add(w9, w9, 1)
-        str_(w9, [connection, Connection.served])
-        bl(log_access)
-        ldr(w9, [of, Buffer.cursor])
-        str_(w9, [of, Buffer.start])
-        mov(x0, of)
-        bl(forget_request)
-    ret()
+def queue_answer(buffer: X, entry: X) -> None:
+    """Macro: let what choose_answer left wait in the vector.  x0 to x5 are not lost."""
+    ldr(w9, [x28, Workspace.queued])
+    add(w10, w9, 1)
+    str_(w10, [x28, Workspace.queued])
+    add(x11, x28, Workspace.vector)
+    add(x11, x11, x9, lsl(4))
+    stp(x0, x1, [x11])
+    add(x11, x28, Workspace.queue)
+    add(x11, x11, x9, lsl(5))
+    ldr(w9, [buffer, Buffer.start])
+    ldr(w10, [x28, Workspace.log_size])
+    str_(entry, [x11, Queued.entry])
+    stp(w9, w10, [x11, Queued.start])
+    stp(w2, w5, [x11, Queued.head_size])
+    mov(w9, 1)
+    strb(w9, [entry, Entry.used])
+    sub(x9, x1, x2)
+    strh(w5, [x27, Connection.status])
+    strb(wzr, [x27, Connection.then])  # a part of it may have come before
+    str_(x9, [x27, Connection.sent])
+    ldr(w9, [x27, Connection.served])
+    add(w9, w9, 1)
+    str_(w9, [x27, Connection.served])
 
 
 assert IoVector.size == 1 << 4
@@ -389,60 +463,17 @@ def send_batch(connection: x27, worker: x28) -> x0:
 
     Then none waits any more: of what it did not take, the first is the connection's now.
     """
-    count, total = x19, x20
-    again, one, taken, partly, failed, none = (label() for _ in range(6))
+    one, none = label(), label()
 
-    ldr(w9, [worker, Workspace.queued])
-    cbz(w9, none)
-    with frame(count, total, room=MessageHeader.size) as leave:
-        mov(count, x9)
-        ldr(total, [worker, Workspace.queued_bytes])
-        str_(wzr, [worker, Workspace.queued])
-        str_(xzr, [worker, Workspace.queued_bytes])
+    ldr(w0, [worker, Workspace.queued])
+    cbz(w0, none)
+    str_(wzr, [worker, Workspace.queued])
+    cmp(w0, 1)
+    b.eq(one)
+    b(send_several)
 
-        here(again)
-        point(x10, worker, Workspace.vector)
-        ldr(w0, [connection, Connection.socket])
-        cmp(count, 1)
-        b.eq(one)
-        mov(x1, sp)
-        write_header(x1, x10, count)
-        mov(w2, MSG_NOSIGNAL)
-        calls.sendmsg()
-        b(taken)
-
-        here(one)
-        ldp(x1, x2, [x10])
-        mov(w3, MSG_NOSIGNAL)
-        mov(x4, 0)
-        mov(w5, 0)
-        calls.sendto()
-
-        here(taken)
-        tbnz(x0, 63, failed)
-        cmp(x0, total)
-        b.ne(partly)
-        mov(x0, SENT)
-        b(leave)
-
-        here(failed)
-        cmn(x0, Errno.EINTR)
-        b.eq(again)
-        mov(total, x0)
-        mov(x0, 0)
-        mov(x1, count)
-        bl(adopt)
-        mov(x0, total)
-        cmn(total, Errno.EAGAIN)
-        b.ne(leave)
-        mov(x0, BLOCKED)
-        b(leave)
-
-        here(partly)
-        mov(x1, count)
-        bl(adopt)
-        mov(x0, BLOCKED)
-    ret()
+    here(one)
+    b(send_one)
 
     here(none)
     mov(x0, SENT)
@@ -450,18 +481,92 @@ def send_batch(connection: x27, worker: x28) -> x0:
 
 
 @routine
-def adopt(taken: x0, count: x1, connection: x27, worker: x28) -> None:
+def send_one(connection: x27, worker: x28) -> x0:
+    """Hand the kernel the answer that waits: as send_batch."""
+    partly = label()
+
+    with frame() as leave:
+        again = here()
+        add(x9, worker, Workspace.vector)
+        ldp(x1, x2, [x9])
+        ldr(w0, [connection, Connection.socket])
+        mov(w3, MSG_NOSIGNAL)
+        mov(x4, 0)
+        mov(w5, 0)
+        calls.sendto()
+        ldr(x9, [worker, int(Workspace.vector) + IoVector.length])
+        cmp(x0, x9)
+        b.ne(partly)
+        mov(x0, SENT)
+        b(leave)
+
+        here(partly)
+        cmn(x0, Errno.EINTR)
+        b.eq(again)
+        mov(x1, 1)
+        bl(adopt)
+    ret()
+
+
+@routine
+def send_several(count: x0, connection: x27, worker: x28) -> x0:
+    """Hand the kernel so many answers: as send_batch."""
+    many, total = x19, x20
+    partly = label()
+
+    with frame(many, total, room=MessageHeader.size) as leave:
+        mov(many, count)
+        add(x10, worker, Workspace.vector)
+        mov(total, 0)
+
+        add_up = here()
+        ldr(x9, [x10, IoVector.length])
+        add(x10, x10, IoVector.size)
+        add(total, total, x9)
+        subs(count, count, 1)
+        b.ne(add_up)
+
+        again = here()
+        add(x10, worker, Workspace.vector)
+        mov(x1, sp)
+        write_header(x1, x10, many)
+        ldr(w0, [connection, Connection.socket])
+        mov(w2, MSG_NOSIGNAL)
+        calls.sendmsg()
+        cmp(x0, total)
+        b.ne(partly)
+        mov(x0, SENT)
+        b(leave)
+
+        here(partly)
+        cmn(x0, Errno.EINTR)
+        b.eq(again)
+        mov(x1, many)
+        bl(adopt)
+    ret()
+
+
+@routine
+def adopt(taken: x0, count: x1, connection: x27, worker: x28) -> x0:
     """The kernel took so many bytes of so many answers, not all: the next is the connection's.
 
     Its request is read again, since its line of the log is written when it is sent; of those behind
-    it there is nothing left but their requests.
+    it there is nothing left but their requests.  Leaves BLOCKED; or -errno, if it was that which
+    was taken, and nothing was.
     """
-    vector, record, left, of = x19, x20, x21, x22
+    vector, record, left, of, result = x19, x20, x21, x22, x23
     found, done = label(), label()
 
-    with frame(vector, record, left, of):
-        point(vector, worker, Workspace.vector)
-        point(record, worker, Workspace.queue)
+    with frame(vector, record, left, of, result):
+        mov(result, BLOCKED)
+        cmp(taken, 0)
+        csel(result, taken, result, Condition.lt)
+        cmn(taken, Errno.EAGAIN)
+        mov(x9, BLOCKED)
+        csel(result, x9, result, Condition.eq)
+        bic(taken, taken, taken, asr(63))  # what was not taken is 0
+        add(vector, worker, Workspace.vector)
+        add(record, worker, Workspace.queue)
 
         again = here()
         ldr(x9, [vector, IoVector.length])
@@ -520,4 +625,5 @@ def adopt(taken: x0, count: x1, connection: x27, worker: x28) -> None:
         str_(w10, [x9, Entry.pins])
 
         here(done)
+        mov(x0, result)
     ret()

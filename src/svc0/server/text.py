@@ -26,6 +26,9 @@ DECIMAL_MAX = 20
 POWERS_OF_TEN = Data(b"".join((10**n).to_bytes(8, "little") for n in range(DECIMAL_MAX)))
 assert 10 ** (DECIMAL_MAX - 1) < 2**64 < 10**DECIMAL_MAX
 
+PAIRS = Data("".join(f"{n:02}" for n in range(100)).encode())
+"""All numbers of two digits."""
+
 # A number of so many bits has bits * LOG10_OF_2 >> LOG10_SHIFT digits, or one more.
 LOG10_OF_2, LOG10_SHIFT = 1233, 12
 assert all(
@@ -134,10 +137,13 @@ def write_decimal(out: x0, number: x1) -> x0:
     >>> out
     bytearray(b'2026')
     """
-    bits, powers, power, end, ten, rest, digit = x9, x10, x11, x12, x13, x14, x15
+    bits, powers, power, end, hundred, rest, digit, pairs = x9, x10, x11, x12, x13, x14, x15, x16
+    one, done = label(), label()
 
-    orr(bits, number, 1)  # zero has a digit too
-    clz(power, bits)
+    adr(pairs, PAIRS)
+    cmp(number, 10)
+    b.lo(one)
+    clz(power, number)
     mov(digit, 64)
     sub(digit, digit, power)
     mov(power, LOG10_OF_2)
@@ -145,20 +151,30 @@ def write_decimal(out: x0, number: x1) -> x0:
     lsr(digit, digit, LOG10_SHIFT)  # this many digits, or one more
     adr(powers, POWERS_OF_TEN)
     ldr(power, [powers, digit, lsl(3)])
-    cmp(bits, power)
+    cmp(number, power)
     cinc(digit, digit, Condition.hs)
     add(end, out, digit)
-    mov(x0, end)
-    del out
-    mov(ten, 10)
+    mov(out, end)
+    mov(hundred, 100)
 
-    again = here()
-    udiv(rest, number, ten)
-    msub(digit, rest, ten, number)
-    add(digit.w, digit.w, ord("0"))
-    strb(digit.w, pre[end, -1])
+    again = here()  # two digits at a step
+    udiv(rest, number, hundred)
+    msub(bits, rest, hundred, number)
+    ldrh(bits.w, [pairs, bits, lsl(1)])
     mov(number, rest)
-    cbnz(number, again)
+    strh(bits.w, pre[end, -2])
+    cmp(number, 10)
+    b.hs(again)
+    cbz(number, done)
+    add(number, number, ord("0"))
+    strb(number.w, pre[end, -1])
+
+    here(done)
+    ret()
+
+    here(one)
+    add(number, number, ord("0"))
+    strb(number.w, [out], 1)
     ret()
 
 

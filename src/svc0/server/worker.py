@@ -29,6 +29,7 @@ from .limits import HEAD_MAX
 from .listeners import take_client
 from .log import flush_log, write_log_times
 from .poller import (
+    EVENT_SHIFT,
     EVENT_SIZE,
     Event,
     await_output,
@@ -97,6 +98,8 @@ def run_worker(listener: w0, root: w1, worker: x28) -> Never:
     again = here()
     bl(wait)
     bl(handle_events)
+    ldr(w9, [worker, Workspace.stopping])
+    cbz(w9, again)
     bl(stop_when_done)
     b(again)
 
@@ -151,13 +154,14 @@ def wait(worker: x28) -> x0:
 def handle_events(count: x0, worker: x28) -> None:
     """Do what each event asks for; changes come first, so that all answers know of them."""
     event, end, connection, crowd = x19, x20, x27, x21
-    own, timer, signals, ready = (label() for _ in range(4))
+    own, timer, signals, changes, ready, again = (label() for _ in range(6))
 
     with frame(event, end, connection, crowd) as leave:
         mov(crowd, count)
         add(event, worker, Workspace.events)
-        mov(x9, EVENT_SIZE)
-        madd(end, count, x9, event)
+        add(end, event, count, lsl(int(EVENT_SHIFT)))
+        cmp(count, 1)
+        b.ls(again)
 
         look = here()
         cmp(event, end)
@@ -171,7 +175,7 @@ def handle_events(count: x0, worker: x28) -> None:
         here(ready)
         add(event, worker, Workspace.events)
 
-        again = here()
+        here(again)
         cmp(event, end)
         b.hs(leave)
         ldr(connection, [event, Event.data])
@@ -200,8 +204,14 @@ def handle_events(count: x0, worker: x28) -> None:
 
         here(signals)
         cmp(connection, Own.SIGNALS)
-        b.ne(again)
+        b.ne(changes)
         bl(begin_to_stop)
+        b(again)
+
+        here(changes)
+        cmp(crowd, 1)
+        b.hi(again)  # of several it was the first
+        bl(take_changes)
         b(again)
     ret()
 
@@ -557,21 +567,24 @@ def is_idle(connection: x27) -> w0:
 
 @routine
 def stop_when_done(worker: x28) -> None:
-    """End the process when it was told to stop and has nothing left to do, or no time."""
+    """The worker was told to stop: end it if it has nothing left to do, or no time."""
     end = label()
 
-    with frame() as leave:
-        ldr(w9, [worker, Workspace.stopping])
-        cbz(w9, leave)
-        ldr(w9, [worker, Workspace.active])
-        cbz(w9, end)
-        ldr(x9, [worker, Workspace.ticks])
-        ldr(x10, [worker, Workspace.stop_tick])
-        cmp(x9, x10)
-        b.ls(leave)
-
-        here(end)
-        bl(flush_log)
-        mov(w0, 0)
-        calls.exit()
+    ldr(w9, [worker, Workspace.active])
+    cbz(w9, end)
+    ldr(x9, [worker, Workspace.ticks])
+    ldr(x10, [worker, Workspace.stop_tick])
+    cmp(x9, x10)
+    b.hi(end)
     ret()
+
+    here(end)
+    b(end_worker)
+
+
+@routine
+def end_worker(worker: x28) -> Never:
+    """Write the lines of the log that wait, and end."""
+    bl(flush_log)
+    mov(w0, 0)
+    calls.exit()

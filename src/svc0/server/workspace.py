@@ -99,7 +99,6 @@ class Workspace(Struct):
     log_size: u32  # bytes in the log that wait
     status: u32
     file: i32  # the file that is to be sent, or NO_FILE
-    queued_bytes: u64
     first: u64  # of the bytes to be sent, and the one behind the last
     end: u64
     path_size: u64
@@ -111,6 +110,7 @@ class Workspace(Struct):
     latest: u64 = array(len(Patience))
     date: u8 = array(32)  # now, as in Date
     log_time: u8 = array(48)  # and as in the log, with what stands around it
+    tail: u8 = array(32)  # the end of a line of the log
     vector: IoVector = array(BATCH_MAX)  # the answers that wait,
     queue: Queued = array(BATCH_MAX)  # and what is to be known of them
     events: u64 = array(EVENTS_MAX * max(EpollEvent.size, Kevent.size) // 8)
