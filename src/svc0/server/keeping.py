@@ -36,8 +36,7 @@ from .response import (
 )
 from .settings import SETTINGS, Settings
 from .status import status_line
-from .target import is_plain
-from .text import copy, find_byte, write_decimal
+from .text import copy, find_byte, visible_length, write_decimal
 from .watch import watch_path
 from .workspace import Facts, Workspace
 
@@ -75,7 +74,11 @@ def keep(status: w0, connection: x27, worker: x28) -> x0:
 
 @routine
 def is_key(worker: x28) -> w0:
-    """1 if the workspace's path may be looked up as it stands in a target, and is short; else 0."""
+    """1 if the workspace's path may be looked up as it stands in a target, and is short; else 0.
+
+    It has no empty or dot segments any more, so what means something else is a delimiter or an
+    escape.
+    """
     path, size = x19, x20
     no = label()
 
@@ -87,15 +90,17 @@ def is_key(worker: x28) -> w0:
         ldr(size, [worker, Workspace.path_size])
         cmp(size, KEY_MAX)
         b.hi(no)
-        for delimiter in "?#":
+        for special in "?#%":
             mov(x0, path)
             mov(x1, size)
-            mov(w2, ord(delimiter))
+            mov(w2, ord(special))
             bl(find_byte)
             tbz(x0, 63, no)
-        sub(x0, path, len("/"))  # where it would be, and is not read
-        add(x1, size, len("/"))
-        bl(is_plain)
+        mov(x0, path)
+        mov(x1, size)
+        bl(visible_length)
+        cmp(x0, size)
+        cset(w0, Condition.eq)
         b(leave)
 
         here(no)

@@ -33,6 +33,7 @@ from .methods import Method
 from .mime import content_type
 from .response import refuse, send_entry_head, send_file_head
 from .target import normalize
+from .watch import watch_path
 from .workspace import INDEX, Facts, Workspace
 
 
@@ -178,7 +179,7 @@ def renew_entry(entry: x0, status: w1, worker: x28) -> w0:
     entry.
     """
     of, code = x19, w20
-    changed = label()
+    changed, quiet = label(), label()
 
     with frame(of, code.x) as leave:
         mov(of, entry)
@@ -187,6 +188,13 @@ def renew_entry(entry: x0, status: w1, worker: x28) -> w0:
         cbz(w0, changed)
         ldr(x9, [worker, Workspace.ticks])
         str_(x9, [of, Entry.looked])
+        ldr(x9, [of, Entry.epoch])
+        ldr(x10, [worker, Workspace.changed])
+        cmp(x9, x10)
+        b.hs(quiet)
+        bl(watch_path)  # the directories on the way to it may be others now
+
+        here(quiet)
         mov(x0, of)
         bl(confirm_entry)
         mov(w0, 1)
@@ -341,12 +349,12 @@ def why_missing(path: x0, size: x1, error: x2, worker: x28) -> w0:
 
     With a slash it has no index: 403.  Without, it may not be read, but asked for with one: 301.
     """
-    name, length, why, status = x19, x20, x21, w22
+    name, why, status, end, byte = x19, x21, w22, x20, w23
     unknown, plain = label(), label()
 
-    with frame(name, length, why, status.x) as leave:
+    with frame(name, end, why, status.x, byte.x) as leave:
         mov(name, path)
-        mov(length, size)
+        mov(end, size)
         mov(why, error)
         bl(ends_with_slash)
         mov(w9, 403)
@@ -361,12 +369,14 @@ def why_missing(path: x0, size: x1, error: x2, worker: x28) -> w0:
 
         # Is the directory there? Its path without the slash and without index.html:
         mov(w9, w0)
-        subs(x9, length, x9)
-        csel(x9, x9, xzr, Condition.pl)
-        strb(wzr, [name, x9])
+        subs(end, end, x9)
+        csel(end, end, xzr, Condition.pl)
+        ldrb(byte, [name, end])
+        strb(wzr, [name, end])
         mov(x0, name)
         mov(w1, FIND_FLAGS)
         bl(open_beneath)
+        strb(byte, [name, end])
         tbnz(x0, 63, unknown)
         calls.close()
         mov(w0, status)
