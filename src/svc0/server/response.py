@@ -73,18 +73,17 @@ def put_connection(out: x0, connection: x27, worker: x28) -> x0:
     """Write Connection, if there is something to say, and the empty line; leaves the head's end."""
     keep, done = label(), label()
 
-    put(out, b"\r\n")
     ldrb(w10, [connection, Connection.then])
     tbz(w10, bit(Then.CLOSE), keep)
-    put(out, b"Connection: close\r\n\r\n")
+    put(out, b"\r\nConnection: close\r\n\r\n")
     ret()
 
     here(keep)
     tbz(w10, bit(Then.SAY_KEPT), done)
-    put(out, b"Connection: keep-alive\r\n")
+    put(out, b"\r\nConnection: keep-alive")
 
     here(done)
-    put(out, b"\r\n")
+    put(out, b"\r\n\r\n")
     ret()
 
 
