@@ -455,6 +455,6 @@ def measure(
     finally:
         clients.close()
         stage.end()
-        for number in range(len(process.descriptors)):
+        for number in process.descriptors:
             with suppress(OSError):
                 process.descriptors.close(number)
