@@ -1,4 +1,4 @@
-"""What the server does for two requests: each system call, and the instructions before it.
+"""What the server does for four requests: each system call, and the instructions before it.
 
     python -m tools.journey             the calls, as docs/how-a-request-travels.md has them
     python -m tools.journey --routines  how many instructions of which routine, for each request
@@ -76,7 +76,7 @@ def watched(site: str, report: int) -> None:
     sys.exit(process.run())
 
 
-def journey(request: bytes = REQUEST, times: int = 2) -> tuple[list[Step], list[bytes], bytes]:
+def journey(request: bytes = REQUEST, times: int = 4) -> tuple[list[Step], list[bytes], bytes]:
     """What the worker did for a client with so many requests; the answers; the access log."""
     with tempfile.TemporaryDirectory() as site, tempfile.TemporaryFile() as report:
         Path(site, "hello.txt").write_bytes(CONTENT)
@@ -149,9 +149,20 @@ def requests(steps: Sequence[Step]) -> list[list[Step]]:
     return [list(steps[start : next(n for n in waits if n > start) + 1]) for start in starts]
 
 
+def told(steps: Sequence[Step]) -> list[Step]:
+    """The steps of which the page tells: of the first request, the second, and one that is kept.
+
+    A second may have passed before the third; then the file was looked at again, and the fourth
+    shows how it is without that.
+    """
+    writes = [n + 1 for n, step in enumerate(steps) if step.call == "write"]
+    first, second, *others = (steps[a:b] for a, b in zip([0, *writes[:-1]], writes, strict=True))
+    return [*first, *second, *min(others, key=len)]
+
+
 def update(steps: Sequence[Step]) -> None:
     """Put the numbers of instructions into the page."""
-    counts = iter(steps)
+    counts = iter(told(steps))
     text = ROW.sub(lambda row: f"{row[1]}{next(counts).instructions}", PAGE.read_text())
     PAGE.write_text(text)
 

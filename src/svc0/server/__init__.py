@@ -10,10 +10,16 @@ One module for each noun, in the order of a request's life:
 
     worker        the event loop; workspace: what it has; pool: its tables, laid out once
     poller        how it waits: epoll on Linux, kqueue on macOS; clock: the time of day
+    deadlines     until when each connection may take: a list for each thing that is waited for
     connection    what is remembered of one client, and of what it asked
-    conversation  from state to state: receive, parse, answer, send, wait
+    conversation  from state to state: receive, read, answer, send, wait
 
-    request       lines of a head; framing: what the head means; body: read and dropped
+    head          a head as nearly all are, read in one pass
+    shortcut      from such a head to an answer in the cache, and many answers in one call
+    cache         answers that are ready but for their date, found by the path
+    keeping       how an answer gets there; watch: what the kernel tells of changes
+
+    request       lines of any other head; framing: what it means; body: read and dropped
     target        from what is asked for to a path that cannot leave the root
     routes        which answer; file: finding it below the root; mime, methods, status: tables
     conditional   If-… and Range of a file; conditions, ranges, accept: how such fields are read
