@@ -19,8 +19,8 @@ from svc0.lab.cost.flame import svg
 from svc0.lab.cost.profile import Node, Profile, of_case
 from svc0.lab.cost.report import By, data, summary, table
 from svc0.lab.cost.stage import WARM_UP, Play, Round, Scene, StageError, measure
+from svc0.server.cache import find_entry
 from svc0.server.conversation import advance
-from svc0.server.text import find_byte
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other kernels have no openat2")
 
@@ -53,7 +53,7 @@ def test_a_routine_has_its_callees(profile: Profile) -> None:
     row = rows[advance]
     assert row.called == ROUNDS
     assert 0 < row.own < row.total < profile.instructions
-    leaf = rows[find_byte]
+    leaf = rows[find_entry]
     assert leaf.own == leaf.total
     assert leaf.called % ROUNDS == 0
 
@@ -68,9 +68,11 @@ def test_who_called_whom(profile: Profile) -> None:
     def check(node: Node) -> None:
         for routine, below in node.below.items():
             if node.routine:
-                direct = ways[node.routine]
-                onwards = {to for each in direct for to in ways.get(each, ())}
-                assert routine in direct | onwards, (node.routine, routine)
+                reached, last = set[Routine](), {node.routine}
+                while last - reached:
+                    reached |= last
+                    last = {to for each in last for to in ways.get(each, ())}
+                assert routine in reached, (node.routine, routine)
             check(below)
 
     check(profile.root)
