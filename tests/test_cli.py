@@ -108,6 +108,7 @@ def test_help(flag: str) -> None:
         assert (status, errors) == (0, "")
         for name in "--port", "--bind", "--workers", "--log", "--connections", "--head-seconds":
             assert name in out
+        assert "--cache-seconds" in out
         assert str(OPTIONS["port"].default) in out
         assert max(map(len, out.splitlines())) <= 80
         assert ESCAPE not in out
@@ -126,6 +127,7 @@ LIMITS = {
     "--head-seconds": (1, 86400),
     "--idle-seconds": (1, 86400),
     "--send-seconds": (1, 86400),
+    "--cache-seconds": (0, 86400),
 }
 
 
@@ -154,6 +156,7 @@ MISTAKES = [
     ("serve", "--machine", "nope"),
     ("serve", "one", "two"),
     ("build", "--idle-seconds", "86401"),
+    ("build", "--cache-seconds", "-1"),
 ]
 
 

@@ -72,6 +72,7 @@ def test_log_formats_are_written_as_they_are_kept() -> None:
         "connections per worker": "connections",
         "requests per connection": "requests",
         "stopping (SIGTERM)": "stop_seconds",
+        "what is kept is taken to be as it was": "cache_seconds",
     }.items(),
 )
 def test_the_documentation_knows_the_defaults(line: str, name: str) -> None:

@@ -163,6 +163,7 @@ Log = Annotated[LogName, typer.Option("--log", help="What a line of the access l
 HeadSeconds = Annotated[int, option("head_seconds", "--head-seconds")]
 IdleSeconds = Annotated[int, option("idle_seconds", "--idle-seconds")]
 SendSeconds = Annotated[int, option("send_seconds", "--send-seconds")]
+CacheSeconds = Annotated[int, option("cache_seconds", "--cache-seconds")]
 Connections = Annotated[int, option("connections", "--connections")]
 
 
@@ -185,6 +186,7 @@ def serve(
     head_seconds: HeadSeconds = int(OPTIONS["head_seconds"].default),
     idle_seconds: IdleSeconds = int(OPTIONS["idle_seconds"].default),
     send_seconds: SendSeconds = int(OPTIONS["send_seconds"].default),
+    cache_seconds: CacheSeconds = int(OPTIONS["cache_seconds"].default),
     open_: Annotated[
         bool, typer.Option("--open", help="Open the address in a browser, once it answers.")
     ] = False,
@@ -215,6 +217,7 @@ def serve(
         head_seconds=head_seconds,
         idle_seconds=idle_seconds,
         send_seconds=send_seconds,
+        cache_seconds=cache_seconds,
     )
     words = ["svc0", "-r", str(root), "-p", str(port), "-b", resolved(bind), "-w", str(workers)]
     try:
@@ -258,6 +261,7 @@ def build_(
     head_seconds: HeadSeconds = int(OPTIONS["head_seconds"].default),
     idle_seconds: IdleSeconds = int(OPTIONS["idle_seconds"].default),
     send_seconds: SendSeconds = int(OPTIONS["send_seconds"].default),
+    cache_seconds: CacheSeconds = int(OPTIONS["cache_seconds"].default),
     symbols: Annotated[
         bool, typer.Option("--symbols", help="Keep symbols and line numbers, for gdb and LLDB.")
     ] = False,
@@ -285,6 +289,7 @@ def build_(
             head_seconds=head_seconds,
             idle_seconds=idle_seconds,
             send_seconds=send_seconds,
+            cache_seconds=cache_seconds,
         )
         try:
             build.write(path, image)
