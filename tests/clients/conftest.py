@@ -36,8 +36,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """A server of SITE that all tests on one machine share."""
+    """A server of SITE that all tests on one machine share.
+
+    It is patient with heads: byte by byte they take long where much else is going on.
+    """
     with tempfile.TemporaryDirectory() as name:
         site.write(SITE, Path(name) / "site")
-        with start(Path(name) / "site", request.param) as started:
+        with start(Path(name) / "site", request.param, settings={"head_seconds": 300}) as started:
             yield started

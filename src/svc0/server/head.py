@@ -85,9 +85,9 @@ TOKENS = Data((0xFF * (byte in TOKEN) for byte in range(128)), align=STEP)
 assert ord(" ") == LOWER, "what folds a name is what values are compared with"
 
 PLAIN = Data(
-    (0xFF * (0x21 <= byte <= 0x7E and byte not in b'?"\\') for byte in range(128)), align=STEP
+    (0xFF * (0x21 <= byte <= 0x7E and byte not in b'?#"\\') for byte in range(128)), align=STEP
 )
-"""Which bytes of a target do not end its path, and are logged as they are."""
+"""Which bytes of a target do not end its path, may stand there, and are logged as they are."""
 
 VERSION = Data(b"HTTP/1.1\r\n")
 GET, HEAD = (int.from_bytes(word, "little") for word in (b"GET ", b"HEAD"))

@@ -1,6 +1,6 @@
 """The worker: wait for events, go on with whom they concern, keep the time.
 
-    ┌─► wait ──► listener: accept one client
+    ┌─► wait ──► listener: take who has come, and answer what they have sent already
     │        ├─► connection: go on with it (conversation.py)
     │        ├─► timer: a second has passed: the date, deadlines, the log
     │        └─► signals: finish what is in flight, then end
