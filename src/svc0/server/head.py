@@ -5,7 +5,7 @@ something to us once, one space before its value.  Whatever is not like that, or
 wrong, it leaves to ``request.parse``, which judges line by line, and alone decides what a request
 is refused for.  So a head that is read here means what it would mean there, and sooner.
 
-A line costs a step for its name and one for each 16 bytes of its value, or for 32 of a long one:
+A line costs a step for its name, or two for a long one, and one for each 16 bytes of its value:
 
     Accept-Language: en-US,en;q=0.5\\r\\n
     └─ token ─────┘:└ visible or space ┘└ what stops it must be this
@@ -328,7 +328,7 @@ assert Buffer.scanned == Buffer.cursor + 4
 assert Buffer.request.line_size == Buffer.request.line + 4
 assert Buffer.request.target_size == Buffer.request.target + 4
 assert ROW == 1 << 5
-assert STOP == 2 * STEP, "a step of 32 bytes begins before the zeros and ends in them"
+assert STOP == 2 * STEP, "a name's two steps begin before the zeros and end in them"
 
 
 def load_table(at: X) -> None:
