@@ -112,7 +112,7 @@ def traced(
     if program is None:
         lacking(f"there is no {request.param} here: make setup")
     place = tmp_path_factory.mktemp("traced")
-    build.write(place / "server", build.executable(site, port=0, workers=1))
+    build.write(place / "server", build.executable(site, port=0, workers=1, cache_seconds=0))
     words = [str(program), "-strace", "-D", str(place / "calls"), str(place / "server")]
     with run(words, "qemu") as server:
         yield Traced(server, place / "calls")
