@@ -1,14 +1,15 @@
 """The shortcut: from a head in the buffer to an answer in the cache, without a detour.
 
-It is for what nearly all requests are: a head as most are (head.py), for what the cache has, from a
-client that goes on listening.  Then nothing is decided that was decided before: the answer lies
-ready, and only its place is noted.  The places of all answers to what a client sent at once are
-handed to the kernel together.
+It is for what nearly all requests are: a head as most are (head.py), for what the cache has.  Then
+nothing is decided that was decided before: the answer lies ready, and only its place is noted.  The
+places of all answers to what a client sent at once are handed to the kernel together.
 
     input   GET /a …  GET /b …  GET /a …
     vector  ─► answer of /a, of /b, of /a     one sendmsg
 
-Everything else goes the long way (conversation.py), and gets the same answer there.
+A part of a file, an answer under conditions, and the last one of a connection are made for the one
+request, of the entry that was found (``answer_alone``).  Everything else goes the long way
+(conversation.py), and gets the same answer there.
 
 If the kernel does not take all, the answer that it took a part of becomes the connection's, which
 goes on with the rest when the client does; and those behind it were never given: their requests are
@@ -43,7 +44,10 @@ SPECIAL = 1 << Kind.IF_MATCH | 1 << Kind.IF_UNMODIFIED_SINCE | 1 << Kind.RANGE
 
 PAGE = Data(b"text/html,")
 """How Accept begins of whoever would rather have a page than anything else."""
+
 IN_HOST_HIGH, IN_HOST_LOW = nibbles(UNRESERVED | SUB_DELIMS)
+"""What a host is made of, if nothing in it is escaped (RFC 3986 3.2.2)."""
+
 HOST_STEPS = 4
 """Steps of 16 bytes in which a host is looked at; a longer one goes the long way."""
 

@@ -64,7 +64,7 @@ class Queued(Struct):
     log_size: u32  # of the log, before its line
     head_size: u32
     status: u32
-    spare: u64
+    spare: u64  # so that its place is found by a shift
 
 
 class Workspace(Struct):
