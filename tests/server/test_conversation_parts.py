@@ -63,7 +63,7 @@ class Held:
             lay_out_cache(machine)
         lay_out_worker(machine, self.worker)
         self.worker[Workspace.requests] = requests
-        self.worker[Workspace.names] = machine.place(bytes(NAMES), writable=False)
+        self.worker[Workspace.names] = NAMES
         self.join(Patience.IDLE)
         for field, value in {
             Connection.socket: SOCKET,

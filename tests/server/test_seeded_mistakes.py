@@ -468,7 +468,7 @@ SEEDS = {
             "behind the end of Workspace.log of Workspace",
         ),
         Seed(
-            "log.write_line",
+            "log.write_odd_line",
             "mov(x3, REQUEST_ROOM)",
             "mov(x3, LOG_ROOM)",
             of("test_log.test_a_hostile_request_stays_one_line_of_limited_length", 1),

@@ -425,7 +425,7 @@ def check_one(server: Serving, head: bytes) -> int:
         line = b'"%s" %d %d' % (head.partition(b"\r\n")[0], int(answer.split()[1]), len(body))
         assert [line in each for each in server.log] == [True]
         assert server.buffer[Buffer.start] == len(head) == request.size
-        assert server.buffer[Buffer.request.phase] == Phase.START
+        assert server.buffer[Buffer.request.phase] == Phase.BEYOND, "advance forgets it"
         assert server.connection[Connection.served] == 1
         assert server.do(send_batch) == SENT
         assert server.worker[Workspace.queued] == 0

@@ -169,7 +169,7 @@ class Working:
             Workspace.buffers_end: self.buffer + 2 * sizeof(Buffer),
         }.items():
             self.worker[field] = value
-        self.worker[Workspace.names] = machine.place(bytes(NAMES), writable=False)
+        self.worker[Workspace.names] = NAMES
         for patience, seconds in PATIENCE.items():
             self.worker[Workspace.until[patience]] = TICKS + seconds
 
@@ -872,7 +872,7 @@ def test_use_settings(form: LogFormat, requests: int) -> None:
             worker = Memory(machine, Workspace)
             machine.call(int(worker))
             logs_fields = form in (LogFormat.COMBINED, LogFormat.JSON)
-            names = machine.address(NAMES if logs_fields else FEW_NAMES)
+            names = NAMES if logs_fields else FEW_NAMES
             assert worker[Workspace.names] == names
             assert worker[Workspace.requests] == requests
         finally:

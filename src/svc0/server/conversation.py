@@ -166,14 +166,14 @@ def move_down(buffer: X, begin: X, keep: X) -> None:
 @routine
 def advance(connection: x27, worker: x28) -> x0:
     """Go on with the bytes at hand, up to where only the client can: WAIT for it, or CLOSE."""
-    again, in_head, answer, begun, sending, refused = (label() for _ in range(6))
-    used_up, flushed, wait, done = label(), label(), label(), label()
+    again, head, further, answer, begun, sending, refused = (label() for _ in range(7))
+    sent, used_up, flushed, wait, done = (label() for _ in range(5))
 
     with frame() as leave:
         here(again)
         ldrb(w9, [connection, Connection.state])
         cmp(w9, State.BODY)
-        b.lo(in_head)
+        b.lo(head)
         b.hi(sending)
 
         ldr(x0, [connection, Connection.buffer])
@@ -182,14 +182,17 @@ def advance(connection: x27, worker: x28) -> x0:
         cbz(x0, wait)
         b(answer)
 
-        here(in_head)
-        ldr(x9, [connection, Connection.buffer])
-        ldp(w10, w11, [x9, Buffer.start])
+        here(further)
+        ldr(x0, [connection, Connection.buffer])
+        ldp(w10, w11, [x0, Buffer.start])
         cmp(w10, w11)
         b.eq(used_up)
+        bl(forget_request)
+
+        here(head)
         bl(answer_shortly)
         cmp(w0, QUEUED)
-        b.eq(in_head)
+        b.eq(further)
         b.hi(begun)
         bl(send_batch)  # it has to go the long way, behind those that did not
         cbnz(x0, flushed)
@@ -217,13 +220,19 @@ def advance(connection: x27, worker: x28) -> x0:
         b.eq(wait)
         bl(finish)
         cmp(x0, GO_ON)
-        b.eq(again)
+        b.eq(sent)
         b(leave)
 
         here(refused)
         neg(w0, w0)
         bl(refuse_reading)
         b(sending)
+
+        here(sent)
+        ldr(x9, [connection, Connection.buffer])
+        ldp(w10, w11, [x9, Buffer.start])
+        cmp(w10, w11)
+        b.ne(head)
 
         here(used_up)
         bl(send_batch)

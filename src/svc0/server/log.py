@@ -18,7 +18,7 @@ from .macros import point, put
 from .request import Kind, Phase, only_value
 from .settings import SETTINGS, LogFormat, Settings
 from .terminal import STDOUT
-from .text import DECIMAL_MAX, copy, write_decimal
+from .text import DECIMAL_MAX, STEP, copy, write_decimal
 from .workspace import LOG_ROOM, Workspace
 
 REQUEST_ROOM = 4096
@@ -65,17 +65,22 @@ def log_line(tail: x0, size: x1, connection: x27, worker: x28) -> None:
 @routine
 def add_line(tail: x0, size: x1, connection: x27, worker: x28) -> None:
     """The same, where it is known that there is room, too."""
-    none, json = label(), label()
+    other, combined, none = label(), label(), label()
 
     adr(x9, SETTINGS)
-    ldrb(w2, [x9, Settings.log])
-    cbz(w2, none)
-    cmp(w2, LogFormat.JSON)
-    b.eq(json)
+    ldrb(w9, [x9, Settings.log])
+    cmp(w9, LogFormat.COMMON)
+    b.ne(other)
     b(write_line)
 
-    here(json)
+    here(other)
+    cbz(w9, none)
+    cmp(w9, LogFormat.COMBINED)
+    b.eq(combined)
     b(write_object)
+
+    here(combined)
+    b(write_combined)
 
     here(none)
     ret()
@@ -228,50 +233,83 @@ def copy_tail(out: X, tail: X, size: X) -> None:
     add(out, out, size)
 
 
-def begin_line(out: X) -> None:
-    """Macro: out = where the next line is written.  Uses w9."""
-    point(out, x28, Workspace.log)
+def begin_line(out: X, log: X) -> None:
+    """Macro: where the next line is written, and where the first one is.  Uses w9."""
+    point(log, x28, Workspace.log)
     ldr(w9, [x28, Workspace.log_size])
-    add(out, out, x9)
+    add(out, log, x9)
 
 
-def end_line(out: X) -> None:
-    """Macro: the line ends here, and is one of those that wait.  Uses x9 and x10."""
+def end_line(out: X, log: X) -> None:
+    """Macro: the line ends here, and is one of those that wait.  Uses w9; out is lost."""
     mov(w9, ord("\n"))
     strb(w9, [out], 1)
-    point(x10, x28, Workspace.log)
-    sub(x9, out, x10)
-    str_(w9, [x28, Workspace.log_size])
+    sub(out, out, log)
+    str_(out.w, [x28, Workspace.log_size])
 
 
 @routine
-def write_line(tail: x0, size: x1, kind: w2, connection: x27, worker: x28) -> None:
-    """Add a line in the Common Log Format, or Combined; there is room."""
-    at, text, length, form = x19, x20, x21, w22
-    common, closely, written = label(), label(), label()
+def write_line(tail: x0, size: x1, connection: x27, worker: x28) -> None:
+    """Add a line in the Common Log Format; there is room, also for what is copied by steps."""
+    at, log, text, length, end = x2, x11, x3, x4, x5
+    closely = label()
 
-    with frame(at, text, length, form.x) as leave:
-        mov(text, tail)
-        mov(length, size)
-        mov(form, kind)
-        begin_line(at)
-        write_client(at)
-        add(x10, worker, Workspace.log_time)
-        copy_48(at, x10)
-        add(x0, at, TIME_SIZE)
-        request_line(x1, x2)
-        ldrb(w9, [x9, Buffer.request.phase])
+    begin_line(at, log)
+    write_client(at)
+    add(x10, worker, Workspace.log_time)
+    copy_48(at, x10)
+    add(at, at, TIME_SIZE)
+    request_line(text, length)
+    ldrb(w9, [x9, Buffer.request.phase])
+    mov(x10, REQUEST_ROOM)
+    cmp(w9, Phase.BEYOND)
+    ccmp(length, x10, 2, Condition.eq)
+    b.hs(closely)
+    add(end, at, length)
+
+    again = here()
+    ldr(v0.q, [text], STEP)
+    str_(v0.q, [at], STEP)
+    subs(length, length, STEP)
+    b.hi(again)
+    copy_tail(end, tail, size)
+    end_line(end, log)
+    ret()
+
+    here(closely)
+    b(write_odd_line)
+
+
+@routine
+def write_odd_line(
+    tail: x0, size: x1, out: x2, text: x3, length: x4, connection: x27, worker: x28
+) -> None:
+    """Go on with a line whose request may have to be escaped, or cut."""
+    behind, count = x19, x20
+
+    with frame(behind, count):
+        mov(behind, tail)
+        mov(count, size)
+        mov(x0, out)
+        mov(x1, text)
+        mov(x2, length)
         mov(x3, REQUEST_ROOM)
-        cmp(w9, Phase.BEYOND)
-        ccmp(x2, x3, 2, Condition.eq)
-        b.hs(closely)
-        bl(copy)
+        bl(write_logged)
+        copy_tail(x0, behind, count)
+        point(x10, worker, Workspace.log)
+        end_line(x0, x10)
+    ret()
 
-        here(written)
-        copy_tail(x0, text, length)
-        mov(at, x0)
-        cmp(form, LogFormat.COMBINED)
-        b.ne(common)
+
+@routine
+def write_combined(tail: x0, size: x1, connection: x27, worker: x28) -> None:
+    """Add a line in the Combined Log Format: a common one with two fields; there is room."""
+    at = x19
+
+    with frame(at):
+        bl(write_line)
+        begin_line(at, x10)
+        sub(at, at, len("\n"))
         for field in Kind.REFERER, Kind.USER_AGENT:
             put_few(at, b' "')
             mov(w1, field)
@@ -283,14 +321,8 @@ def write_line(tail: x0, size: x1, kind: w2, connection: x27, worker: x28) -> No
             bl(write_logged)
             mov(at, x0)
             put_few(at, b'"')
-
-        here(common)
-        end_line(at)
-        b(leave)
-
-        here(closely)
-        bl(write_logged)
-        b(written)
+        point(x10, worker, Workspace.log)
+        end_line(at, x10)
     ret()
 
 
@@ -309,7 +341,7 @@ def write_object(connection: x27, worker: x28) -> None:
     at = x19
 
     with frame(at):
-        begin_line(at)
+        begin_line(at, x10)
         put(at, b'{"time":"')
         add(x10, worker, Workspace.log_time)
         copy_48(at, x10)
@@ -337,7 +369,8 @@ def write_object(connection: x27, worker: x28) -> None:
         bl(named_field)
         write_string(at, FIELD_ROOM)
         put(at, b"}")
-        end_line(at)
+        point(x10, worker, Workspace.log)
+        end_line(at, x10)
     ret()
 
 

@@ -45,8 +45,8 @@ SPECIAL = 1 << Kind.IF_MATCH | 1 << Kind.IF_UNMODIFIED_SINCE | 1 << Kind.RANGE
 PAGE = Data(b"text/html,")
 """How Accept begins of whoever would rather have a page than anything else."""
 
-IN_HOST_HIGH, IN_HOST_LOW = nibbles(UNRESERVED | SUB_DELIMS)
-"""What a host is made of, if nothing in it is escaped (RFC 3986 3.2.2)."""
+IN_HOST = nibbles(UNRESERVED | SUB_DELIMS)
+"""What a host is made of, if nothing in it is escaped (RFC 3986 3.2.2): two tables of nibbles."""
 
 HOST_STEPS = 4
 """Steps of 16 bytes in which a host is looked at; a longer one goes the long way."""
@@ -62,8 +62,9 @@ PORT_MAX = 4
 def answer_shortly(connection: x27, worker: x28) -> w0:
     """Answer a request that lies in the buffer from the cache.
 
-    QUEUED, and the answer waits in the vector; BEGUN, and it is the connection's; or NOT_HERE, if
-    the request has to go the long way: then nothing was done, but its head may have been read.
+    QUEUED, and the answer waits in the vector; the request is not forgotten yet.  BEGUN, and it is
+    the connection's.  Or NOT_HERE, if the request has to go the long way: then nothing was done,
+    but its head may have been read.
     """
     of, entry = x19, x20
     bare, logged, last, special, no = (label() for _ in range(5))
@@ -93,9 +94,6 @@ def answer_shortly(connection: x27, worker: x28) -> w0:
         tst(w9, UNUSUAL)
         b.ne(no)
         tbz(w9, Kind.HOST, no)
-        ldr(w10, [of, Buffer.request.target])
-        add(x0, of, Buffer.input)
-        add(x0, x0, x10)
         ldrb(w10, [x0], len("/"))
         sub(x1, x1, len("/"))
         cmp(w10, ord("/"))
@@ -124,8 +122,6 @@ def answer_shortly(connection: x27, worker: x28) -> w0:
         here(logged)
         ldr(w9, [of, Buffer.cursor])
         str_(w9, [of, Buffer.start])
-        mov(x0, of)
-        bl(forget_request)
         mov(w0, QUEUED)
         b(leave)
 
@@ -196,10 +192,8 @@ def is_usual(buffer: x0) -> w0:
     text, size, count, digits = x9, x10, x11, w12
     next_step, end, port, connection_, fine, close, no = (label() for _ in range(7))
 
-    adr(x12, IN_HOST_HIGH)
-    ldr(v2.q, [x12])
-    adr(x12, IN_HOST_LOW)
-    ldr(v3.q, [x12])
+    adr(x12, IN_HOST)
+    ldp(v2.q, v3.q, [x12])
     movi(v4.b16, 15)
     field_at(text, size, buffer, Kind.HOST)
     mov(count, 0)

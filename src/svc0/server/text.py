@@ -605,21 +605,18 @@ TOKEN = frozenset(b"!#$%&'*+-.^_`|~" + bytes(range(ord("0"), ord("9") + 1))) | f
 """tchar, RFC 9110 5.6.2."""
 
 
-def nibbles(bytes_: Collection[int]) -> tuple[Data, Data]:
+def nibbles(bytes_: Collection[int]) -> Data:
     """Two tables of 16: of a byte's upper half and of its lower; none of the bytes is above 0x7F.
 
     A byte is one of them if what its halves find in the tables has a bit in common.
     """
-    high = Data((1 << high if high < 8 else 0 for high in range(16)), align=STEP)
-    low = Data(
-        (sum(1 << high for high in range(8) if high << 4 | low in bytes_) for low in range(16)),
-        align=STEP,
-    )
+    high = [1 << high if high < 8 else 0 for high in range(16)]
+    low = [sum(1 << high for high in range(8) if high << 4 | low in bytes_) for low in range(16)]
     assert all((high[byte >> 4] & low[byte & 15] != 0) == (byte in bytes_) for byte in range(256))
-    return high, low
+    return Data([*high, *low], align=STEP)
 
 
-TOKEN_HIGH, TOKEN_LOW = nibbles(TOKEN)
+IN_TOKEN = nibbles(TOKEN)
 
 
 @routine
@@ -629,10 +626,8 @@ def token_length(text: x0, length: x1) -> x0:
     >>> token_length(b"Content-Length: 1", 17)
     14
     """
-    adr(x9, TOKEN_HIGH)
-    ldr(v2.q, [x9])
-    adr(x9, TOKEN_LOW)
-    ldr(v3.q, [x9])
+    adr(x9, IN_TOKEN)
+    ldp(v2.q, v3.q, [x9])
     movi(v4.b16, 15)
 
     def stops() -> None:

@@ -87,7 +87,7 @@ class Workspace(Struct):
     ticks: u64  # seconds since the worker started; deadlines are counted in them
     epoch: u64  # grows with every tick, and whenever something below the root may have changed
     changed: u64  # the epoch of the last change
-    names: u64  # the table of the fields that heads are searched for
+    names: u64  # which fields heads are searched for (head.py)
     stop_tick: u64  # when to give up finishing
     connections: u64  # the table of connections
     fresh_connections: u64  # from here on they were never used
