@@ -17,7 +17,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from svc0.a64 import Data
 from svc0.machine.call import Caller, caller
 from svc0.server import head as under_test
 from svc0.server.connection import STOP, Buffer, Request
@@ -155,13 +154,18 @@ class Both:
         self.quick, self.careful = Reader(quick), Reader(careful)
 
     def read(
-        self, data: bytes, before: bytes = b"", behind: bytes = b"", names: int = NAMES
+        self,
+        data: bytes,
+        before: bytes = b"",
+        behind: bytes = b"",
+        names: int = NAMES,
+        connection: int = 0,
     ) -> bool:
         """Whether the head that data begins with is read in one pass; if so, it is read well."""
         quick, careful = self.quick, self.careful
         quick.come(data, before, behind)
         untouched = quick.head()
-        target, path = quick.machine.call(int(quick.buffer), names)
+        target, path = quick.machine.call(int(quick.buffer), names, connection)
         expected = expected_head(data)
         if not target:
             assert path == 0

@@ -76,7 +76,7 @@ def judged(head: bytes, *, shortly: bool) -> bytes:
             buffer = Input(reader, head)
             end = buffer.address + Buffer.input + len(head)
             reader.write(int(end), bytes(STOP))
-            if reader.call(int(buffer), NAMES)[0]:
+            if reader.call(int(buffer), NAMES, 0)[0]:
                 return buffer.bytes(Buffer.next, sizeof(Buffer))
     with caller(parse) as parser:
         buffer = Input(parser, head)

@@ -14,7 +14,7 @@ One module for each noun, in the order of a request's life:
     connection    what is remembered of one client, and of what it asked
     conversation  from state to state: receive, read, answer, send, wait
 
-    head          a head as nearly all are, read in one pass
+    head          a head as nearly all are, read in one pass; repeats: fields that come again
     shortcut      from such a head to an answer in the cache, and many answers in one call
     cache         answers that are ready but for their date, found by the path
     keeping       how an answer gets there; watch: what the kernel tells of changes

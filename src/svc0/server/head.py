@@ -23,6 +23,7 @@ from svc0.a64 import *
 from .connection import STOP, Buffer
 from .limits import FIELDS_MAX, HEAD_MAX, LINE_MAX
 from .methods import Method
+from .repeats import FIELDS_ROOM, WORTH, recall, remember
 from .request import Kind, Phase
 from .text import LOWER, STEP, TOKEN, Z
 
@@ -138,17 +139,18 @@ TABLES = Data(
 
 
 @routine
-def read_head(buffer: x0, names: x1) -> tuple[x0, x1]:
+def read_head(buffer: x0, names: x1, connection: x27) -> tuple[x0, x1]:
     """Read a head in one pass: where its target is, and the size of that up to a question mark.
 
     ``names`` says which fields are looked for: NAMES, or FEW_NAMES.  The head begins at the
     buffer's ``start``, of which nothing has been read yet, and STOP zeros stand behind what was
-    received.  Address 0 says that it is not as most are, or not whole: then nothing is remembered,
-    and it has to be read closely.
+    received.  Fields that the connection has sent before are recalled (repeats.py).  Address 0 says
+    that it is not as most are, or not whole: then nothing is noted, and it has to be read closely.
     """
     at, end, target, path, rows = x2, x6, x8, x10, x15
     start, word, seen, crlf = w9, w13, w3, w16
-    other, found, query, fields, empty, closely = (label() for _ in range(6))
+    other, found, query, fields, new, empty = (label() for _ in range(6))
+    large, recalled, whole, closely = (label() for _ in range(4))
 
     add(x17, buffer, Buffer.input)
     ldr(start, [buffer, Buffer.start])
@@ -173,6 +175,10 @@ def read_head(buffer: x0, names: x1) -> tuple[x0, x1]:
 
     here(fields)  # what stopped the target is a space, or nothing that may stand there
     end_line(target, end, closely)
+    recall(at, seen, new)
+    b(recalled)
+
+    here(new)
     load_table(rows)
     movi(v5.b16, ord(" "))
     movi(v6.b16, PRINTED)
@@ -186,8 +192,10 @@ def read_head(buffer: x0, names: x1) -> tuple[x0, x1]:
     sub(w12, at.w, w17)
     add(w12, w12, len("\r\n"))
     sub(w14, w12, start)
-    cmp(w14, HEAD_MAX)
-    b.hi(closely)
+    cmp(w14, WORTH)
+    b.hs(large)
+
+    here(whole)
     stp(w12, w12, [buffer, Buffer.cursor])
     str_(w12, [buffer, Buffer.request.head_end])
     str_(seen, [buffer, Buffer.request.seen])
@@ -195,6 +203,18 @@ def read_head(buffer: x0, names: x1) -> tuple[x0, x1]:
     mov(x0, target)
     mov(x1, path)
     ret()
+
+    here(large)
+    cmp(w14, HEAD_MAX)
+    b.hi(closely)
+    mov(w11, w12)
+    remember(seen, whole)
+    mov(w12, w11)
+    b(whole)
+
+    here(recalled)
+    sub(w12, at.w, w17)
+    b(whole)
 
     here(other)
     mov(w11, HEAD)
@@ -230,6 +250,7 @@ def read_head(buffer: x0, names: x1) -> tuple[x0, x1]:
 assert Buffer.scanned == Buffer.cursor + 4
 assert Buffer.request.line_size == Buffer.request.line + 4
 assert Buffer.request.target_size == Buffer.request.target + 4
+assert LINE_MAX + FIELDS_ROOM <= HEAD_MAX, "fields that are kept make no head too large"
 assert STOP == 2 * STEP, "a name's two steps begin before the zeros and end in them"
 
 

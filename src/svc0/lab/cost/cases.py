@@ -101,6 +101,12 @@ def kept(case: Case, it: Round) -> Scene:
     yield from exchange(it.clients.kept(), case.request, case.status)
 
 
+def otherwise(case: Case, it: Round) -> Scene:
+    """Ask with a cookie that is another each time, and as long."""
+    request = case.request.replace(b"seen=a1b2c", b"seen=%05d" % it.number)
+    yield from exchange(it.clients.kept(), request, case.status, case.request)
+
+
 def split(case: Case, it: Round) -> Scene:
     """Half of the head, and the rest of it when the server waits again."""
     client, half = it.clients.kept(), len(case.request) // 2
@@ -180,6 +186,9 @@ CASES: Final = {
     "large file": Case("GET of 1 MiB by a client that takes it at once", ask("/large")),
     # who asks
     "browser": USUAL,
+    "browser, other fields": Case(
+        "GET by a browser, its cookie another each time", BROWSER, 200, otherwise
+    ),
     "browser, other order": Case(
         "GET by a browser, its fields the other way round",
         browse("/page.html", order=BROWSER_FIELDS[::-1]),
