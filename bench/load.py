@@ -27,6 +27,8 @@ class Load:
     """Requests per second."""
     cpu: float
     """Microseconds of processor time that the server took for a request, its kernel's included."""
+    client: float
+    """Microseconds that wrk took for it, to which a server may leave some of the kernel's work."""
     volume: float
     """Bytes of bodies for each second of the server's processor time."""
     others: float
@@ -91,21 +93,19 @@ def measure(
     url = f"http://127.0.0.1:{server.port}/{file}"
     if warm:
         run_wrk(words(program, url, WARM_SECONDS, connections))
-    start, before, mine, its = (
-        time.monotonic(),
-        Time.now(),
-        children_seconds() + own_seconds(),
-        server.cpu_seconds(),
-    )
+    start, before, its = time.monotonic(), Time.now(), server.cpu_seconds()
+    mine, wrks = own_seconds(), children_seconds()
     said = run_wrk(words(program, url, seconds, connections))
     used = server.cpu_seconds() - its
-    mine = children_seconds() + own_seconds() - mine
+    wrks = children_seconds() - wrks
+    mine = own_seconds() - mine + wrks
     after, took = Time.now(), time.monotonic() - start
     requests, rate, errors = parse(said)
     used = max(used, 1 / TICKS)
     return Load(
         rate=rate,
         cpu=used / max(requests, 1) * 1e6,
+        client=wrks / max(requests, 1) * 1e6,
         volume=requests * server.place.body / used,
         others=max(after.busy - before.busy - mine - used, 0) / took,
         stolen=(after.stolen - before.stolen) / took,

@@ -104,10 +104,11 @@ def measure_load(options: Options) -> Any:
                     continue
                 runs.setdefault(file, {}).setdefault(name, []).append(got)
                 options.tell(
-                    f"round {number}: {name}, {file}: {got.rate:,.0f}/s, {got.cpu:.1f} µs; others"
+                    f"round {number}: {name}, {file}: {got.rate:,.0f}/s, {got.cpu:.1f} µs,"
+                    f" wrk {got.client:.1f} µs; others"
                     f" had {got.others:.2f} processors, the host {got.stolen:.2f} {got.errors}"
                 )
-    fields = "rate", "cpu", "volume", "others", "stolen"
+    fields = "rate", "cpu", "client", "volume", "others", "stolen"
     return {
         file: {
             name: {key: spread(getattr(one, key) for one in loads) for key in fields}

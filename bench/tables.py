@@ -73,15 +73,15 @@ def titled(names: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def load_tables(found: Any) -> Iterable[Table]:
-    columns = "", "requests/s", "CPU µs/request", "MB/CPU second", "others"
+    columns = "", "requests/s", "CPU µs/request", "wrk's", "MB/CPU second", "others"
     for file, its in found.items():
         rows: list[tuple[str, ...]] = []
         for name, title in titled(its):
             got = its[name]
             volume = around(got["volume"], ",.0f", 1e-6)
             others = got["others"]["median"] + got["stolen"]["median"]
-            row = around(got["rate"], ",.0f"), around(got["cpu"], ",.1f"), volume, f"{others:.2f}"
-            rows.append((title, *row))
+            spent = [around(got[whose], ",.1f") for whose in ("cpu", "client")]
+            rows.append((title, around(got["rate"], ",.0f"), *spent, volume, f"{others:.2f}"))
         yield Table(f"{file}, {size(FILES[file])}", columns, rows)
 
 

@@ -33,7 +33,9 @@ POINTS = [
     {"number": number, "instructions": 3000, "calls": 7, "cpu": 8.5, "rate": 90_000}
     for number in (10, 100)
 ]
-LOADED: dict[str, Any] = dict.fromkeys(("rate", "cpu", "volume", "others", "stolen"), SPREAD)
+LOADED: dict[str, Any] = dict.fromkeys(
+    ("rate", "cpu", "client", "volume", "others", "stolen"), SPREAD
+)
 FOUND: dict[str, Any] = {
     "tools": {"import": 0.2, "assemble": 0.2, "call": 0.0001, "stripped": 1, "symbols": 2},
     "sizes": {"svc0": {"program": 50_000, "libraries": 0, "bytes": 50_000}},
