@@ -29,6 +29,7 @@ from .head import read_head
 from .log import LINE_ROOM, TAIL_MAX, add_line, log_access
 from .macros import point
 from .methods import Method
+from .parts import take_part
 from .request import Kind
 from .response import BLOCKED, DATE_SIZE, SENT, write_header
 from .routes import show_entry
@@ -299,7 +300,7 @@ def field_at(text: X, size: X, buffer: X, kind: Kind) -> None:
 
 
 @routine
-def choose_answer(entry: x0, buffer: x19) -> tuple[x0, x1, x2, x3, x4, x5]:
+def choose_answer(entry: x0, buffer: x19, worker: x28) -> tuple[x0, x1, x2, x3, x4, x5]:
     """What of an entry answers a request: its address, its size, and the size of its head.
 
     Also how its line in the log ends: address and size, which is 0 if that is not known; and its
@@ -307,6 +308,7 @@ def choose_answer(entry: x0, buffer: x19) -> tuple[x0, x1, x2, x3, x4, x5]:
     """
     seen, text, size = w9, x10, x11
     other, conditional, unconditional, whole, tag, date, fresh, no = (label() for _ in range(8))
+    special, part = label(), label()
 
     ldr(w12, [entry, Entry.status])
     ldr(seen, [buffer, Buffer.request.seen])
@@ -335,18 +337,26 @@ def choose_answer(entry: x0, buffer: x19) -> tuple[x0, x1, x2, x3, x4, x5]:
 
     here(conditional)
     tst(seen, SPECIAL)
-    b.ne(no)
+    b.ne(special)
     tbnz(seen, Kind.IF_NONE_MATCH, tag)
     tbnz(seen, Kind.IF_MODIFIED_SINCE, date)
     b(unconditional)  # If-Range without Range
 
-    here(tag)
-    field_at(text, size, buffer, Kind.IF_NONE_MATCH)
-    ldr(x12, [entry, Entry.facts.etag_size])
-    add(x13, entry, Entry.facts.etag)
-    cmp(size, x12)
+    here(special)
+    ubfx(w12, seen, LEAST, CONDITIONS.bit_count())
+    cmp(w12, 1 << Kind.RANGE >> LEAST)
+    b.eq(part)
+    cmp(w12, (1 << Kind.RANGE | 1 << Kind.IF_RANGE) >> LEAST)
     b.ne(no)
-    equal_bytes(text, x13, size, no)
+    same_tag(entry, buffer, Kind.IF_RANGE, no)
+
+    here(part)
+    ldrb(w12, [buffer, Buffer.request.method])
+    tbz(w12, 0, unconditional)  # a HEAD has no parts
+    b(take_part)
+
+    here(tag)
+    same_tag(entry, buffer, Kind.IF_NONE_MATCH, no)
     b(fresh)
 
     here(date)
@@ -395,7 +405,22 @@ def choose_answer(entry: x0, buffer: x19) -> tuple[x0, x1, x2, x3, x4, x5]:
     ret()
 
 
+LEAST = Kind.IF_NONE_MATCH
+assert CONDITIONS >> LEAST == (1 << CONDITIONS.bit_count()) - 1, "they are neighbours"
+assert Method.GET & 1 > Method.HEAD & 1
 FRESH_TAIL = Data(b'" 304 0'.ljust(TAIL_MAX, b"\0"), align=STEP)
+
+
+def same_tag(entry: X, buffer: X, kind: Kind, no: Label) -> None:
+    """Macro: go on if a field is an entry's entity-tag and no more; x10 to x15 are lost."""
+    text, size = x10, x11
+
+    field_at(text, size, buffer, kind)
+    ldr(x12, [entry, Entry.facts.etag_size])
+    add(x13, entry, Entry.facts.etag)
+    cmp(size, x12)
+    b.ne(no)
+    equal_bytes(text, x13, size, no)
 
 
 def equal_bytes(text: X, other: X, size: X, no: Label, least: int = 0) -> None:
