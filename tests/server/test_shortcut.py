@@ -563,7 +563,9 @@ BATCH = [
     head_of(b"/a.txt", b"If-None-Match: " + TAG + b"\r\n"),
     head_of(b"/dir/", method=b"HEAD"),
     head_of(b"/medium"),
+    head_of(b"/medium", b"Range: bytes=-20\r\n"),
     head_of(b"/empty"),
+    head_of(b"/a.txt", b"Range: bytes=1-2\r\n"),
 ]
 
 

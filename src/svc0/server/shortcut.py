@@ -406,7 +406,7 @@ def choose_answer(entry: x0, buffer: x19, worker: x28) -> tuple[x0, x1, x2, x3, 
 
 
 LEAST = Kind.IF_NONE_MATCH
-assert CONDITIONS >> LEAST == (1 << CONDITIONS.bit_count()) - 1, "they are neighbours"
+assert (1 << CONDITIONS.bit_count()) - 1 == CONDITIONS >> LEAST, "they are neighbours"
 assert Method.GET & 1 > Method.HEAD & 1
 FRESH_TAIL = Data(b'" 304 0'.ljust(TAIL_MAX, b"\0"), align=STEP)
 
