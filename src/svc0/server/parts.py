@@ -19,14 +19,14 @@ from svc0.a64 import *
 from svc0.kernel.structs import IoVector
 
 from .cache import HEAD_ROOM, SHELVES, Entry
-from .connection import Buffer
+from .connection import Buffer, Connection
 from .limits import OUTPUT_MAX
 from .log import TAIL_MAX
 from .macros import point
 from .mime import CONTENT_TYPES
 from .ranges import UNIT
 from .request import Kind
-from .response import BEFORE_DATE, DATE_SIZE
+from .response import BEFORE_DATE, DATE_SIZE, refuse
 from .status import SLOTS, STATUSES
 from .text import PAIRS, STEP
 from .workspace import Facts, Workspace
@@ -48,6 +48,10 @@ assert len(LINE_OF_200) == STEP, "what is copied of its head begins behind the C
 LEAD = 2 * STEP - len(LINE)
 """Bytes in front of a head, so that steps of 16 end with its status line."""
 
+BEFORE = b": " + UNIT
+"""What stands before a range: one word.  Other spellings go the long way."""
+assert len(BEFORE) == 8
+
 CONTENT_RANGE = b"\r\nContent-Range: bytes "
 TAIL = b'" 206 '
 END = b"\r\n\r\n"
@@ -55,12 +59,13 @@ TEXTS = Data(
     bytes(LEAD)
     + LINE
     + CONTENT_RANGE.ljust(2 * STEP, b"\0")
-    + UNIT.ljust(8, b"\0")
-    + bytes([10]).ljust(8, b"\0")
+    + BEFORE
+    + (10).to_bytes(8, "little")
     + TAIL.ljust(8, b"\0")
     + END.ljust(8, b"\0"),
     align=STEP,
 )
+"""The status line, and what else is written or compared; two words of it at a time."""
 RANGE_AT, UNIT_AT, TAIL_AT = 2 * STEP, 4 * STEP, 5 * STEP
 
 TO_LENGTH = b"\n" + BEFORE_DATE + b"\r\nContent-Type: \r\nContent-Length: "
@@ -156,25 +161,26 @@ def check_end(size: X, text: X, at: X, char: X, no: Label) -> None:
 
 
 @routine
-def take_part(entry: x0, buffer: x19, worker: x28) -> tuple[x0, x1, x2, x3, x4, x5]:
+def take_part(
+    entry: x0, buffer: x19, connection: x27, worker: x28
+) -> tuple[x0, x1, x2, x3, x4, x5]:
     """Answer a GET of an entry's file with the one Range that came: as ``choose_answer``.
 
     The first is 0 if it is not for here: then nothing was done.
     """
     first, last, text, shown, size, head = x1, x2, x3, x4, x5, x8
     at, char, ten, total, out, pairs, hundred = x6, x7, x13, x14, x15, x16, x17
-    suffix, open_, other, numbered, to_end, no = (label() for _ in range(6))
+    suffix, open_, other, numbered, to_end, beyond, no = (label() for _ in range(7))
 
     ldr(text.w, [buffer, int(Buffer.request.firsts) + 8 * Kind.RANGE])
     adr(x10, TEXTS)
     add(text, text, buffer)
-    ldr(x9, [text, int(Buffer.input)])
-    ldp(x10, ten, [x10, UNIT_AT])
-    eor(x9, x9, x10)
-    lsl(x9, x9, 8 * (8 - len(UNIT)))
-    cbnz(x9, no)
     add(text, text, int(Buffer.input) + len(UNIT))
+    ldp(x9, ten, [x10, UNIT_AT])
+    ldur(x10, [text, -len(BEFORE)])
     sub(at, text, 1)
+    cmp(x9, x10)
+    b.ne(no)
     ldp(w9, head.w, [entry, Entry.answer_size])
     sub(total, x9, head)  # none, if it is the file that is kept
     read_number(first, at, char, ten, suffix)
@@ -193,7 +199,7 @@ def take_part(entry: x0, buffer: x19, worker: x28) -> tuple[x0, x1, x2, x3, x4, 
     here(open_)  # the first as it came, with the dash
     check_end(shown, text, at, char, no)
     cmp(first, total)
-    b.hs(no)
+    b.hs(beyond)
     ldr(v0.q, [text])
     add(text, worker, Workspace.tail)
     str_(v0.q, [text])
@@ -207,7 +213,7 @@ def take_part(entry: x0, buffer: x19, worker: x28) -> tuple[x0, x1, x2, x3, x4, 
     b.ne(no)
     read_number(last, at, char, ten, no)
     check_end(shown, text, at, char, no)
-    cbz(last, no)
+    cbz(last, beyond)
     cbz(total, no)
     subs(first, total, last)
     csel(first, first, xzr, Condition.hs)
@@ -231,12 +237,18 @@ def take_part(entry: x0, buffer: x19, worker: x28) -> tuple[x0, x1, x2, x3, x4, 
     add(first, first, head)
     b(write_part)
 
-    here(other)  # too much of it, or up to behind the end
+    here(other)  # too much of it, or more than there is
     cmp(last, total)
     b.lo(no)
     cmp(first, last)
-    ccmp(first, total, C, Condition.ls)
+    b.hi(no)
+    cmp(first, total)
     b.lo(numbered)
+
+    here(beyond)
+    ldrb(w9, [entry, Entry.shelf])
+    cbz(w9, no)
+    b(refuse_part)
 
     here(no)
     nothing()
@@ -372,6 +384,37 @@ def find_room(out: X, no: Label) -> None:
     add(out, out, STEP)
 
 
+@routine
+def refuse_part(entry: x0, connection: x27, worker: x28) -> tuple[x0, x1, x2, x3, x4, x5]:
+    """Make the answer that there is no such part (416): as ``choose_answer``.
+
+    The first is 0 if others wait, which may lie where it would be.
+    """
+    others = label()
+
+    ldr(w9, [worker, Workspace.queued])
+    cbnz(w9, others)
+    with frame():
+        ldr(x9, [entry, Entry.facts.total])
+        str_(x9, [worker, Workspace.facts.total])
+        mov(w0, 416)
+        bl(refuse)
+        ldp(x0, x9, [connection, Connection.out])
+        ldr(x10, [connection, Connection.sent])
+        sub(x1, x9, x0)
+        sub(x2, x1, x10)
+        str_(x9, [connection, Connection.out])  # it is not the connection's
+        mov(x3, 0)
+        mov(x4, 0)
+        mov(x5, 416)
+    ret()
+
+    here(others)
+    nothing()
+    ret()
+
+
+assert Connection.out_end == Connection.out + 8
 SPACE_TO_SLASH = 0x0F
 assert ord(" ") | SPACE_TO_SLASH == ord("/")
 assert IoVector.length == IoVector.base + 8

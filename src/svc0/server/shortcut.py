@@ -43,6 +43,9 @@ UNUSUAL = 1 << Kind.CONTENT_LENGTH | 1 << Kind.TRANSFER_ENCODING | 1 << Kind.EXP
 SPECIAL = 1 << Kind.IF_MATCH | 1 << Kind.IF_UNMODIFIED_SINCE | 1 << Kind.RANGE
 """Fields with which the answer to a GET has to be made for this request."""
 
+RANGES = 1 << Kind.RANGE | 1 << Kind.IF_RANGE
+"""Those of which a part may be made, if there are no others."""
+
 PAGE = Data(b"text/html,")
 """How Accept begins of whoever would rather have a page than anything else."""
 
@@ -300,19 +303,21 @@ def field_at(text: X, size: X, buffer: X, kind: Kind) -> None:
 
 
 @routine
-def choose_answer(entry: x0, buffer: x19, worker: x28) -> tuple[x0, x1, x2, x3, x4, x5]:
+def choose_answer(
+    entry: x0, buffer: x19, connection: x27, worker: x28
+) -> tuple[x0, x1, x2, x3, x4, x5]:
     """What of an entry answers a request: its address, its size, and the size of its head.
 
     Also how its line in the log ends: address and size, which is 0 if that is not known; and its
     status.  The first address is 0 if nothing of the entry answers it.
     """
-    seen, text, size = w9, x10, x11
+    status, seen, text, size = w5, w4, x10, x11
     other, conditional, unconditional, whole, tag, date, fresh, no = (label() for _ in range(8))
-    special, part = label(), label()
+    special, part, same = label(), label(), label()
 
-    ldr(w12, [entry, Entry.status])
+    ldr(status, [entry, Entry.status])
     ldr(seen, [buffer, Buffer.request.seen])
-    cmp(w12, 200)
+    cmp(status, 200)
     b.ne(other)
     tst(seen, CONDITIONS)
     b.ne(conditional)
@@ -323,11 +328,9 @@ def choose_answer(entry: x0, buffer: x19, worker: x28) -> tuple[x0, x1, x2, x3, 
 
     here(whole)
     ldr(w1, [entry, Entry.answer_size])
-
     ldr(w2, [entry, Entry.head_size])
     ldrb(w12, [buffer, Buffer.request.method])
     ldr(w4, [entry, Entry.tail_size])
-    ldr(w5, [entry, Entry.status])
     add(x3, entry, Entry.tail)
     ldr(x0, [entry, Entry.answer])
     cmp(w12, Method.HEAD)
@@ -343,17 +346,18 @@ def choose_answer(entry: x0, buffer: x19, worker: x28) -> tuple[x0, x1, x2, x3, 
     b(unconditional)  # If-Range without Range
 
     here(special)
-    ubfx(w12, seen, LEAST, CONDITIONS.bit_count())
-    cmp(w12, 1 << Kind.RANGE >> LEAST)
-    b.eq(part)
-    cmp(w12, (1 << Kind.RANGE | 1 << Kind.IF_RANGE) >> LEAST)
+    tst(seen, CONDITIONS - RANGES)
     b.ne(no)
-    same_tag(entry, buffer, Kind.IF_RANGE, no)
+    tbnz(seen, Kind.IF_RANGE, same)
 
     here(part)
     ldrb(w12, [buffer, Buffer.request.method])
     tbz(w12, 0, unconditional)  # a HEAD has no parts
     b(take_part)
+
+    here(same)
+    same_tag(entry, buffer, Kind.IF_RANGE, no)
+    b(part)
 
     here(tag)
     same_tag(entry, buffer, Kind.IF_NONE_MATCH, no)
@@ -382,7 +386,7 @@ def choose_answer(entry: x0, buffer: x19, worker: x28) -> tuple[x0, x1, x2, x3, 
     ldr(w13, [entry, Entry.key_size])
     ldr(w14, [buffer, Buffer.request.target_size])
     add(w13, w13, len("/"))
-    cmp(w12, 404)
+    cmp(status, 404)
     ccmp(w13, w14, Z, Condition.ne)  # where else to go depends on the query
     b.ne(no)
     tbz(seen, Kind.ACCEPT, whole)
@@ -400,14 +404,13 @@ def choose_answer(entry: x0, buffer: x19, worker: x28) -> tuple[x0, x1, x2, x3, 
 
     here(no)
     mov(x0, 0)
-    for register in (x1, x2, x3, x4, x5):
+    for register in (x1, x2, x3):
         mov(register, 0)
     ret()
 
 
-LEAST = Kind.IF_NONE_MATCH
-assert (1 << CONDITIONS.bit_count()) - 1 == CONDITIONS >> LEAST, "they are neighbours"
 assert Method.GET & 1 > Method.HEAD & 1
+
 FRESH_TAIL = Data(b'" 304 0'.ljust(TAIL_MAX, b"\0"), align=STEP)
 
 
