@@ -286,6 +286,7 @@ def write_part(
     placed, others, no = (label() for _ in range(3))
 
     point(out, buffer, int(Buffer.output) + STEP)
+    within(out, Buffer.output)
     ldr(w9, [worker, Workspace.queued])
     cbnz(w9, others)
 
