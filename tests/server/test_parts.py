@@ -11,13 +11,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from svc0.a64 import *
+from svc0.machine.call import caller
 from svc0.server.connection import Buffer, Connection
 from svc0.server.limits import OUTPUT_MAX
-from svc0.server.parts import DIGITS_MAX, PART_MAX, PART_ROOM
+from svc0.server.parts import DIGITS_MAX, PART_MAX, PART_ROOM, put_number, read_number
 from svc0.server.ranges import UNSATISFIABLE
 from svc0.server.response import SENT, let_go
 from svc0.server.settings import LogFormat
 from svc0.server.shortcut import BEGUN, NOT_HERE, QUEUED, answer_shortly, send_batch
+from svc0.server.text import PAIRS
 from svc0.server.workspace import BATCH_MAX, Workspace
 from tests.model.conditions import validators
 from tests.model.site import Directory, File
@@ -58,6 +61,82 @@ asked = st.one_of(
     number.map(lambda last: b"bytes=-" + last),
     values,
 )
+
+
+# --- numbers ------------------------------------------------------------------------------
+
+
+@routine
+def write_four(out: x0, number: x1) -> x0:
+    """A number of up to four digits, as the size of a part is written."""
+    adr(x15, PAIRS)
+    mov(x16, 100)
+    put_number(out, number, x15, x16, 4)
+    ret()
+
+
+@routine
+def write_six(out: x0, number: x1) -> x0:
+    """A number of up to six digits, as the places of its first and last byte are."""
+    adr(x15, PAIRS)
+    mov(x16, 100)
+    put_number(out, number, x15, x16, 6)
+    ret()
+
+
+@routine
+def number_behind(text: x0) -> tuple[x0, x1, w2]:
+    """The number, how many bytes were passed, and the one that stands there; 0, 0, 0 if none is."""
+    none = label()
+
+    mov(x3, text)
+    mov(x5, 10)
+    read_number(x4, x3, x2, x5, none)
+    sub(x1, x3, text)
+    mov(x0, x4)
+    ret()
+
+    here(none)
+    mov(x0, 0)
+    mov(x1, 0)
+    mov(w2, 0)
+    ret()
+
+
+@given(number=st.integers(1, 9999) | st.sampled_from([1, 9, 10, 99, 100, 999, 1000, 9999]))
+def test_a_number_of_four_digits(number: int) -> None:
+    with caller(write_four) as machine:
+        out = machine.place(bytearray(8))
+        end = machine.call(out, number)
+        assert machine.read(out, end - out) == b"%d" % number
+
+
+@given(number=st.integers(0, 10**6 - 1) | st.builds(pow, st.just(10), st.integers(0, 5)))
+@example(number=0)
+def test_a_number_of_six_digits(number: int) -> None:
+    with caller(write_six) as machine:
+        out = machine.place(bytearray(8))
+        end = machine.call(out, number)
+        assert machine.read(out, end - out) == b"%d" % number
+
+
+@given(number=st.integers(0, 10**18 - 1) | st.integers(0, 12), end=st.sampled_from(b"-\r,x/:"))
+def test_a_number_is_read(number: int, end: int) -> None:
+    text = b"=%d%c" % (number, end)
+    assert number_behind(text) == (number, len(text) - 1, end)
+
+
+@pytest.mark.parametrize("text", [b"=-", b"=x", b"=/", b"=:", b"=\r"])
+def test_no_number_is_read(text: bytes) -> None:
+    assert number_behind(text) == (0, 0, 0)
+
+
+def test_a_number_that_begins_with_zero() -> None:
+    """It ends there, whatever comes."""
+    assert number_behind(b"=007") == (0, 2, ord("0"))
+
+
+# --- answers ------------------------------------------------------------------------------
 
 
 @contextmanager

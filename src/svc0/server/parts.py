@@ -32,7 +32,9 @@ from .text import PAIRS, STEP
 from .workspace import Facts, Workspace
 
 PART_MAX = 4096
-"""Bytes of a part that are copied: what that takes is a third of what the long way takes more."""
+"""Bytes of a part that is copied: that takes a third of what the long way would take more, and
+several find room in the output.  What is larger is sent from where it lies."""
+assert PART_MAX < 10**4, "four digits"
 
 DIGITS_MAX = 8
 """Digits of both numbers, if they are as long: no more can be a number that is too large."""
@@ -80,7 +82,9 @@ assert len(FIELDS) + DATE_SIZE + sizeof(Facts.etag) <= VALIDATORS
 
 PART_ROOM = HEAD_ROOM + PART_MAX
 """Bytes for an answer, and for what the steps that write it write behind it."""
-assert LEAD + len(LINE) + OPENING + VALIDATORS + 4 * STEP + BLOCK < HEAD_ROOM
+assert 2 * STEP + OPENING + VALIDATORS + 4 * STEP + BLOCK < HEAD_ROOM, (
+    "a block more than a head is there, too, behind a file that is kept"
+)
 
 
 # --- numbers --------------------------------------------------------------------------
@@ -166,7 +170,7 @@ def take_part(
 ) -> tuple[x0, x1, x2, x3, x4, x5]:
     """Answer a GET of an entry's file with the one Range that came: as ``choose_answer``.
 
-    The first is 0 if it is not for here: then nothing was done.
+    The first is 0 if the range is not for here, or its part is too large: then nothing was done.
     """
     first, last, text, shown, size, head = x1, x2, x3, x4, x5, x8
     at, char, ten, total, out, pairs, hundred = x6, x7, x13, x14, x15, x16, x17

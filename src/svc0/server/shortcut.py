@@ -7,7 +7,8 @@ places of all answers to what a client sent at once are handed to the kernel tog
     input   GET /a …  GET /b …  GET /a …
     vector  ─► answer of /a, of /b, of /a     one sendmsg
 
-A part of a file, an answer under conditions, and the last one of a connection are made for the one
+A small part of a file is made behind those that wait (parts.py), and waits there as they do.  A
+large one, most answers under conditions, and the last one of a connection are made for the one
 request, of the entry that was found (``answer_alone``).  Everything else goes the long way
 (conversation.py), and gets the same answer there.
 
