@@ -492,7 +492,7 @@ def test_what_the_log_says(form: LogFormat) -> None:
 def test_a_short_entity_tag() -> None:
     """That of a file from the very first moment; the long way compares it."""
     first = File(b"x", 1)
-    head = head_of(b"/a.txt", b"If-None-Match: " + bytes(validators(first, NOW).tag) + b"\r\n")
+    tag = bytes(validators(first, NOW).tag)
     with serving() as server:
         server.tree.site = Directory({b"a.txt": first})
         server.worker[Workspace.epoch] = server.worker[Workspace.changed] = 1001
@@ -500,9 +500,14 @@ def test_a_short_entity_tag() -> None:
             server.ask(head_of(b"/a.txt"))
             server.do(look_up)
             server.do(let_go)
-        server.ask(head)
-        assert server.do(answer_shortly) == BEGUN
-        assert server.left.startswith(b"HTTP/1.1 304 ")
+        for fields, status in {
+            b"If-None-Match: " + tag + b"\r\n": b"304",
+            b"If-Range: " + tag + b"\r\nRange: bytes=0-\r\n": b"206",
+        }.items():
+            server.ask(head_of(b"/a.txt", fields))
+            assert server.do(answer_shortly) == BEGUN
+            assert server.left.split()[1] == status
+            server.do(let_go)
 
 
 def test_what_is_not_what_it_was_is_left_alone() -> None:
@@ -563,7 +568,9 @@ BATCH = [
     head_of(b"/a.txt", b"If-None-Match: " + TAG + b"\r\n"),
     head_of(b"/dir/", method=b"HEAD"),
     head_of(b"/medium"),
+    head_of(b"/medium", b"Range: bytes=-20\r\n"),
     head_of(b"/empty"),
+    head_of(b"/a.txt", b"Range: bytes=1-2\r\n"),
 ]
 
 

@@ -16,6 +16,7 @@ One module for each noun, in the order of a request's life:
 
     head          a head as nearly all are, read in one pass; repeats: fields that come again
     shortcut      from such a head to an answer in the cache, and many answers in one call
+    parts         a part of what the cache has, made in one go
     cache         answers that are ready but for their date, found by the path
     keeping       how an answer gets there; watch: what the kernel tells of changes
 

@@ -7,7 +7,8 @@ places of all answers to what a client sent at once are handed to the kernel tog
     input   GET /a …  GET /b …  GET /a …
     vector  ─► answer of /a, of /b, of /a     one sendmsg
 
-A part of a file, an answer under conditions, and the last one of a connection are made for the one
+A small part of a file is made behind those that wait (parts.py), and waits there as they do.  A
+large one, most answers under conditions, and the last one of a connection are made for the one
 request, of the entry that was found (``answer_alone``).  Everything else goes the long way
 (conversation.py), and gets the same answer there.
 
@@ -29,6 +30,7 @@ from .head import read_head
 from .log import LINE_ROOM, TAIL_MAX, add_line, log_access
 from .macros import point
 from .methods import Method
+from .parts import take_part
 from .request import Kind
 from .response import BLOCKED, DATE_SIZE, SENT, write_header
 from .routes import show_entry
@@ -41,6 +43,9 @@ UNUSUAL = 1 << Kind.CONTENT_LENGTH | 1 << Kind.TRANSFER_ENCODING | 1 << Kind.EXP
 
 SPECIAL = 1 << Kind.IF_MATCH | 1 << Kind.IF_UNMODIFIED_SINCE | 1 << Kind.RANGE
 """Fields with which the answer to a GET has to be made for this request."""
+
+RANGES = 1 << Kind.RANGE | 1 << Kind.IF_RANGE
+"""Those of which a part may be made, if there are no others."""
 
 PAGE = Data(b"text/html,")
 """How Accept begins of whoever would rather have a page than anything else."""
@@ -293,18 +298,21 @@ def field_at(text: X, size: X, buffer: X, kind: Kind) -> None:
 
 
 @routine
-def choose_answer(entry: x0, buffer: x19) -> tuple[x0, x1, x2, x3, x4, x5]:
+def choose_answer(
+    entry: x0, buffer: x19, connection: x27, worker: x28
+) -> tuple[x0, x1, x2, x3, x4, x5]:
     """What of an entry answers a request: its address, its size, and the size of its head.
 
     Also how its line in the log ends: address and size, which is 0 if that is not known; and its
     status.  The first address is 0 if nothing of the entry answers it.
     """
-    seen, text, size = w9, x10, x11
+    status, seen, text, size = w5, w4, x10, x11
     other, conditional, unconditional, whole, tag, date, fresh, no = (label() for _ in range(8))
+    special, part, same = label(), label(), label()
 
-    ldr(w12, [entry, Entry.status])
+    ldr(status, [entry, Entry.status])
     ldr(seen, [buffer, Buffer.request.seen])
-    cmp(w12, 200)
+    cmp(status, 200)
     b.ne(other)
     tst(seen, CONDITIONS)
     b.ne(conditional)
@@ -315,11 +323,9 @@ def choose_answer(entry: x0, buffer: x19) -> tuple[x0, x1, x2, x3, x4, x5]:
 
     here(whole)
     ldr(w1, [entry, Entry.answer_size])
-
     ldr(w2, [entry, Entry.head_size])
     ldrb(w12, [buffer, Buffer.request.method])
     ldr(w4, [entry, Entry.tail_size])
-    ldr(w5, [entry, Entry.status])
     add(x3, entry, Entry.tail)
     ldr(x0, [entry, Entry.answer])
     cmp(w12, Method.HEAD)
@@ -329,18 +335,27 @@ def choose_answer(entry: x0, buffer: x19) -> tuple[x0, x1, x2, x3, x4, x5]:
 
     here(conditional)
     tst(seen, SPECIAL)
-    b.ne(no)
+    b.ne(special)
     tbnz(seen, Kind.IF_NONE_MATCH, tag)
     tbnz(seen, Kind.IF_MODIFIED_SINCE, date)
     b(unconditional)  # If-Range without Range
 
-    here(tag)
-    field_at(text, size, buffer, Kind.IF_NONE_MATCH)
-    ldr(x12, [entry, Entry.facts.etag_size])
-    add(x13, entry, Entry.facts.etag)
-    cmp(size, x12)
+    here(special)
+    tst(seen, CONDITIONS - RANGES)
     b.ne(no)
-    equal_bytes(text, x13, size, no)
+    tbnz(seen, Kind.IF_RANGE, same)
+
+    here(part)
+    ldrb(w12, [buffer, Buffer.request.method])
+    tbz(w12, 0, unconditional)  # a HEAD has no parts
+    b(take_part)
+
+    here(same)
+    same_tag(entry, buffer, Kind.IF_RANGE, no)
+    b(part)
+
+    here(tag)
+    same_tag(entry, buffer, Kind.IF_NONE_MATCH, no)
     b(fresh)
 
     here(date)
@@ -366,7 +381,7 @@ def choose_answer(entry: x0, buffer: x19) -> tuple[x0, x1, x2, x3, x4, x5]:
     ldr(w13, [entry, Entry.key_size])
     ldr(w14, [buffer, Buffer.request.target_size])
     add(w13, w13, len("/"))
-    cmp(w12, 404)
+    cmp(status, 404)
     ccmp(w13, w14, Z, Condition.ne)  # where else to go depends on the query
     b.ne(no)
     tbz(seen, Kind.ACCEPT, whole)
@@ -384,12 +399,26 @@ def choose_answer(entry: x0, buffer: x19) -> tuple[x0, x1, x2, x3, x4, x5]:
 
     here(no)
     mov(x0, 0)
-    for register in (x1, x2, x3, x4, x5):
+    for register in (x1, x2, x3):
         mov(register, 0)
     ret()
 
 
+assert Method.GET & 1 > Method.HEAD & 1
+
 FRESH_TAIL = Data(b'" 304 0'.ljust(TAIL_MAX, b"\0"), align=STEP)
+
+
+def same_tag(entry: X, buffer: X, kind: Kind, no: Label) -> None:
+    """Macro: go on if a field is an entry's entity-tag and no more; x10 to x15 are lost."""
+    text, size = x10, x11
+
+    field_at(text, size, buffer, kind)
+    ldr(x12, [entry, Entry.facts.etag_size])
+    add(x13, entry, Entry.facts.etag)
+    cmp(size, x12)
+    b.ne(no)
+    equal_bytes(text, x13, size, no)
 
 
 def equal_bytes(text: X, other: X, size: X, no: Label, least: int = 0) -> None:
