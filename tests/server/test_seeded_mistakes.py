@@ -699,7 +699,7 @@ SEEDS = {
             "OUTPUT_MAX",
             of("test_parts.test_as_many_parts_as_there_is_room_for"),
             SANITIZER,
-            "st1(BLOCKS, [out], BLOCK)",
+            "copy_some(out, at, size)",
             "behind the end of Buffer.output of Buffer",
         ),
         Seed(

@@ -45,7 +45,7 @@ BLOCK = 4 * STEP
 BLOCKS = v0.b16, v1.b16, v2.b16, v3.b16
 
 LINE_OF_200, LINE = (STATUSES[SLOTS[status]].line[:-1] for status in (200, 206))
-assert len(LINE_OF_200) == STEP, "what is copied of its head begins behind the CR"
+assert len(LINE_OF_200) == STEP, "the second half of the other lies where this one did"
 
 LEAD = 2 * STEP - len(LINE)
 """Bytes in front of a head, so that steps of 16 end with its status line."""
@@ -68,11 +68,11 @@ TEXTS = Data(
     align=STEP,
 )
 """The status line, and what else is written or compared; two words of it at a time."""
-RANGE_AT, UNIT_AT, TAIL_AT = 2 * STEP, 4 * STEP, 5 * STEP
+RANGE_AT, BEFORE_AT, TAIL_AT = 2 * STEP, 4 * STEP, 5 * STEP
 
-TO_LENGTH = b"\n" + BEFORE_DATE + b"\r\nContent-Type: \r\nContent-Length: "
+TO_LENGTH = LINE_OF_200 + b"\n" + BEFORE_DATE + b"\r\nContent-Type: \r\nContent-Length: "
 OPENING = 3 * BLOCK
-"""Bytes that are copied of what stands behind the status line, up to the length."""
+"""Bytes that are copied of the head of the whole file, so that all up to the length is there."""
 assert len(TO_LENGTH) + DATE_SIZE + max(map(len, CONTENT_TYPES.values())) <= OPENING
 
 FIELDS = b"\r\nLast-Modified: \r\nETag: \r\nAccept-Ranges: bytes"
@@ -180,7 +180,7 @@ def take_part(
     adr(x10, TEXTS)
     add(text, text, buffer)
     add(text, text, int(Buffer.input) + len(UNIT))
-    ldp(x9, ten, [x10, UNIT_AT])
+    ldp(x9, ten, [x10, BEFORE_AT])
     ldur(x10, [text, -len(BEFORE)])
     sub(at, text, 1)
     cmp(x9, x10)
@@ -277,6 +277,23 @@ def copy_blocks(out: X, text: X, size: int) -> None:
         st1(BLOCKS, [out], BLOCK)
 
 
+def copy_some(out: X, text: X, size: X) -> None:
+    """Macro: copy so many bytes, one at least, by blocks: all three are lost.  Uses v0 to v3."""
+    again = here()
+    copy_blocks(out, text, BLOCK)
+    subs(size, size, BLOCK)
+    b.hi(again)
+
+
+def put_tail(tail: X, size: X, begin: X) -> None:
+    """Macro: how the log's line ends: address and size, behind what ``put_number`` left last."""
+    add(tail, x28, Workspace.tail)
+    str_(begin, [tail])
+    stur(w9, [tail, len(TAIL)])
+    mov(size, len(TAIL) + 4)
+    sub(size, size, x10, lsr(3))
+
+
 @routine
 def write_part(
     entry: x0, begin: x1, text: x3, shown: x4, size: x5, buffer: x19, worker: x28
@@ -331,17 +348,9 @@ def write_part(
     sub(x2, out, x0)
     add(at, answer, begin)
     add(x1, x2, size)
-    body = here()
-    ld1(BLOCKS, [at], BLOCK)
-    st1(BLOCKS, [out], BLOCK)
-    subs(size, size, BLOCK)
-    b.hi(body)
 
-    add(x3, worker, Workspace.tail)
-    str_(x11, [x3])
-    stur(w9, [x3, len(TAIL)])
-    mov(x4, len(TAIL) + 4)
-    sub(x4, x4, x10, lsr(3))
+    copy_some(out, at, size)
+    put_tail(x3, x4, x11)
     mov(x5, 206)
     ret()
 

@@ -306,7 +306,7 @@ def choose_answer(
     Also how its line in the log ends: address and size, which is 0 if that is not known; and its
     status.  The first address is 0 if nothing of the entry answers it.
     """
-    status, seen, text, size = w5, w4, x10, x11
+    status, seen, text, size = w5, w4, x10, x11  # where the first two are set, they are results
     other, conditional, unconditional, whole, tag, date, fresh, no = (label() for _ in range(8))
     special, part, same = label(), label(), label()
 
