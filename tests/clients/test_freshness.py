@@ -656,8 +656,10 @@ def test_no_descriptors_leak(site: Site, folder: Path, size: int) -> None:
     with Client(site.server) as client:
         for place in places:
             place.unlink()
-        for place in places:
-            site.ask(client, place, method="HEAD")
+        if site.machine != "macos" or size > 1000:
+            for place in places:
+                site.ask(client, place, method="HEAD")
+        site.see(client, folder, State(301))
         assert not opened(worker, folder), "files that are gone are closed"
         assert beside(worker, site.root) == others
 
@@ -670,7 +672,7 @@ def test_no_directories_leak(site: Site, folder: Path) -> None:
         for place in places:
             for _ in range(2):
                 assert site.ask(client, place).status == 200
-    directories = [name for name in opened(worker, site.root) if not name.endswith(".txt")]
+    directories = [name for name in opened(worker, site.root) if ".txt" not in name]
     assert len(directories) <= 256
     assert (len(directories) > 200) == (site.machine == "macos")
     shutil.rmtree(folder)

@@ -39,8 +39,8 @@ from svc0.kernel.errors import Errno
 from svc0.kernel.structs import Stat
 from svc0.machine.call import Caller, caller
 from svc0.server import watch as under_test
-from svc0.server.cache import SHELVES, Entry, Size
-from svc0.server.connection import Connection
+from svc0.server.cache import CACHE, SHELVES, Cache, Entry, Life, Places, Size
+from svc0.server.connection import NO_FILE, Connection
 from svc0.server.limits import PATH_MAX
 from svc0.server.settings import SETTINGS, packed
 from svc0.server.watch import DIRECTORIES, DIRECTORIES_MAX, WATCHES_MAX, Directories
@@ -48,7 +48,7 @@ from svc0.server.workspace import EVENTS_MAX, Own, Workspace
 from tests.model.site import Directory, File, Link
 from tests.model.site import Entry as Thing
 from tests.server.kernel import ROOT, text, told_by_inotify
-from tests.server.memory import Memory
+from tests.server.memory import Memory, lay_shelves
 from tests.server.notes import Note, read_notes
 from tests.server.poller import CHANGES, POLLER, Poller
 from tests.server.tree import Tree
@@ -337,6 +337,19 @@ class Using:
         each = [Directories.each[at] for at in range(table[Directories.used])]
         return {table[one.inode]: table[one.file] for one in each}
 
+    def keep(self, life: Life, shelf: Size, file: int) -> Memory:
+        """An entry that is found by the empty path, on a shelf that has nothing else."""
+        lay_shelves(self.machine, 2)
+        places = Memory(self.machine, Places, self.machine.address(CACHE) + Cache.shelves[shelf])
+        entry = Memory(self.machine, Entry, places[Places.begin] + Entry.size)
+        places[Places.fresh] = places[Places.end]
+        entry[Entry.life], entry[Entry.watch], entry[Entry.file] = life, file, NO_FILE
+        entry[Entry.pins] = life == Life.GONE
+        bucket = self.machine.address(CACHE) + Cache.buckets
+        self.machine.write(bucket, int(entry).to_bytes(8, "little"))
+        self.kernel.open[file] = self.kernel.watched[file] = File(b"", 0)
+        return entry
+
     def check(self) -> None:
         """All that is in the table is open and watched, and under its own number."""
         assert all(
@@ -344,6 +357,22 @@ class Using:
             for inode, file in self.table.items()
         )
         assert set(self.table.values()) == set(self.kernel.watched) == set(self.kernel.open)
+
+
+@pytest.mark.platform("macos")
+@pytest.mark.parametrize("notes", [NOTE_DELETE, NOTE_RENAME, NOTE_REVOKE, NOTE_WRITE, NOTE_ATTRIB])
+@pytest.mark.parametrize("size", [Size.SMALL, Size.MEDIUM, Size.LARGE])
+@pytest.mark.parametrize("life", [Life.KEPT, Life.GONE])
+def test_a_file_that_is_gone(life: Life, size: Size, notes: int) -> None:
+    """Its entry goes with it, and what it is open for; not under one to whom it is being sent."""
+    with caller(use) as machine:
+        using = Using(machine)
+        entry = using.keep(life, size, 77)
+        using.take(told(77, notes), told(78, NOTE_DELETE))
+        dropped = life == Life.KEPT and bool(notes & GONE)
+        assert entry[Entry.life] == (Life.FREE if dropped else life)
+        assert entry[Entry.watch] == (0 if dropped else 77)
+        assert set(using.kernel.open) == (set() if dropped else {77})
 
 
 def told(ident: int, notes: int, udata: int = Own.CHANGES) -> Note:

@@ -10,7 +10,8 @@ tell too much, and where it tells nothing (no more watches, a file system of ano
 
 Linux finds what is watched already by itself.  On macOS a directory is watched as long as its
 descriptor is open, so those are in a table; what a descriptor is of keeps its number (inode), so
-device and number find it there.  The descriptor of a file belongs to its entry (cache.py).
+device and number find it there.  The descriptor of a file belongs to its entry (cache.py), which
+is dropped when the file is gone.
 """
 
 from svc0.a64 import *
@@ -36,7 +37,7 @@ from svc0.kernel.constants import (
 )
 from svc0.kernel.structs import Kevent, Rlimit, Stat
 
-from .cache import SHELVES, Entry, Size
+from .cache import CACHE, SHELVES, Cache, Entry, Life, Places, Size, drop_entry
 from .file import FIND_FLAGS, HERE, OPEN_FLAGS, open_beneath
 from .kqueue import tell_of_changes
 from .macros import point, put
@@ -66,7 +67,7 @@ BY_DESCRIPTOR = b"/proc/self/fd/"
 NAME_ROOM = 48
 
 GONE = NOTE_DELETE | NOTE_RENAME | NOTE_REVOKE
-"""What is told of a directory that is not where it was: nobody comes by there any more."""
+"""What is told of what is not where it was: nobody comes by there any more."""
 
 DIRECTORIES_MAX = 256
 """The same on macOS, where each has a descriptor: a client must never want for one of those."""
@@ -310,7 +311,7 @@ def hold_directory(directory: w0, worker: x28) -> None:
         bl(tell_of_changes)
         tbz(x0, 63, leave)
         mov(w0, file.w)
-        bl(forget_directory)
+        bl(forget)
         b(leave)
 
         here(close)
@@ -360,17 +361,20 @@ def note_directory(stat: x0, file: w1) -> w0:
 
 
 @routine
-def forget_directory(file: w0) -> None:
-    """Close a directory's descriptor and with it its watch; the last one gets its place."""
+def forget(file: w0) -> None:
+    """What this descriptor watches is gone: it is closed, so that the disk has its room again.
+
+    In the table the last directory gets its place; an entry is dropped with its file.
+    """
     at, left, table = x9, x10, x11
-    look, none = label(), label()
+    look, other = label(), label()
 
     adr(table, DIRECTORIES)
     ldr(left, [table, Directories.used])
     add(at, table, Directories.each)
 
     here(look)
-    cbz(left, none)  # it is that of a file
+    cbz(left, other)
     ldr(w12, [at, Directory.file])
     add(at, at, Directory.size)
     sub(left, left, 1)
@@ -386,12 +390,58 @@ def forget_directory(file: w0) -> None:
     stp(x13, x14, [at, -Directory.size])
     with frame():
         calls.close()
+    ret()
+
+    here(other)
+    b(drop_watched)
+
+
+assert Directory.size == 1 << 4
+
+
+@routine
+def drop_watched(file: w0) -> None:
+    """Drop the entry whose file this descriptor watches, if it is one that can be found."""
+    places, entry, end = x9, x10, x11
+    shelf, look, next_shelf, found, none = (label() for _ in range(5))
+
+    adr(places, CACHE)
+    add(places, places, int(Size.SMALL) * Places.size)
+
+    here(shelf)
+    ldr(entry, [places, Places.begin])
+    ldr(end, [places, Places.fresh])
+
+    here(look)
+    cmp(entry, end)
+    b.hs(next_shelf)
+    ldr(w12, [entry, Entry.watch])
+    cmp(w12, file)
+    b.eq(found)
+    add(entry, entry, Entry.size)
+    b(look)
+
+    here(next_shelf)
+    add(places, places, Places.size)
+    adr(x12, CACHE)
+    add(x12, x12, int(Size.OTHER) * Places.size)
+    cmp(places, x12)
+    b.lo(shelf)
+    ret()
+
+    here(found)
+    ldrb(w12, [entry, Entry.life])
+    cmp(w12, Life.KEPT)
+    b.ne(none)  # it is being sent to the end
+    mov(x0, entry)
+    b(drop_entry)
 
     here(none)
     ret()
 
 
-assert Directory.size == 1 << 4
+assert Cache.shelves == 0
+assert Size.SMALL < Size.MEDIUM < Size.LARGE < Size.OTHER
 
 
 @routine
@@ -438,7 +488,7 @@ def take_notes(events: x0, worker: x28) -> None:
         tst(w9, w10)
         b.eq(next_one)
         ldr(x0, [event, Kevent.ident])
-        bl(forget_directory)
+        bl(forget)
 
         here(next_one)
         add(event, event, Kevent.size)
