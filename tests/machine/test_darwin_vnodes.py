@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from unittest.mock import patch
+
+from svc0.machine.darwin.filters import Event, Readable, Vnode
+from svc0.machine.darwin.kqueue import Kqueue
+from svc0.machine.host import HostWorld
+from svc0.machine.host.events import HostEvents
 
 from .darwin_guest import run, start, succeeds
 from .guest import finish
@@ -334,3 +341,34 @@ def test_a_directory_only_to_start_from(tmp_path: Path) -> None:
     found = run(watching(source), cwd=tmp_path)
     assert found.status == 0
     assert "EVFILT_VNODE with 0x2 is not emulated" in found.errors
+
+
+def test_a_change_is_told_before_what_came_after_it(tmp_path: Path) -> None:
+    """The kernel notes it as it happens: a client that says so is heard with it, or after it.
+
+    Here both happen between the queue's look for changes and its waiting.
+    """
+    place = tmp_path / "file"
+    place.touch()
+    world = HostWorld()
+    file, (reader, writer) = world.open(None, bytes(place), os.O_RDONLY, 0), world.pipe(0)
+    queue = Kqueue(world)
+    queue.change(
+        Event(4, VNODE, ADD | CLEAR, WRITTEN, 0, 0),
+        lambda event: Vnode(queue.changes(), file, event),
+    )
+    queue.change(Event(5, -1, ADD, 0, 0, 0), lambda _: Readable(reader))
+    waits = HostEvents.wait
+
+    def wait(self: HostEvents, most: int, timeout: int | None) -> list[tuple[int, int]]:
+        place.write_bytes(b"hello")
+        writer.write([memoryview(b"changed")])
+        return waits(self, most, timeout)
+
+    with patch.object(HostEvents, "wait", wait):
+        told = queue.wait(8, None)
+    assert [event.ident for event in told] == [4, 5]
+    queue.close()
+    for opened in (file, reader, writer):
+        opened.close()
+    world.end()

@@ -24,6 +24,7 @@ from svc0.kernel.constants import (
     IN_NONBLOCK,
     NOTE_EXIT,
     NOTE_SECONDS,
+    RLIMIT_NOFILE,
     SFD_CLOEXEC,
     SFD_NONBLOCK,
     SIGSET_SIZE,
@@ -69,6 +70,8 @@ class Poller(Process):
         """How many have passed since the timer was asked last."""
         self.signals = 0
         """How often SIGTERM has come and was not heard yet."""
+        self.descriptors = 1 << 20
+        """How many it may have."""
         self.told = b""
         """What inotify has to say."""
 
@@ -167,6 +170,11 @@ class Poller(Process):
         return -Errno.EAGAIN
 
     # --- macOS ------------------------------------------------------------------------
+
+    def getrlimit(self, machine: Caller, resource: int, limit: int) -> int:
+        assert resource == RLIMIT_NOFILE
+        machine.write(limit, words(self.descriptors, 2**63 - 1))
+        return self.fails()
 
     def kqueue(self, machine: Caller) -> int:
         return self.fails() or POLLER

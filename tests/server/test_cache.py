@@ -528,6 +528,22 @@ def test_free_entry(file: int, life: Life) -> None:
     assert not kernel.open
 
 
+@pytest.mark.platform("macos")
+@pytest.mark.parametrize("file", [NO_FILE, 9])
+@pytest.mark.parametrize("watch", [0, 8])
+def test_free_what_is_watched(file: int, watch: int) -> None:
+    """What told of changes in its file is closed, too."""
+    with caller(under_test.free_entry) as machine:
+        kernel = Client(Directory())
+        kernel.open = {at: File(b"", 0) for at in {file, watch} - {NO_FILE, 0}}
+        entry = Memory(machine, Entry)
+        entry[Entry.life], entry[Entry.file], entry[Entry.watch] = Life.KEPT, file, watch
+        machine.call(int(entry), kernel=kernel)
+        assert (entry[Entry.life], entry[Entry.file]) == (Life.FREE, NO_FILE)
+        assert entry[Entry.watch] == 0
+    assert not kernel.open
+
+
 @given(pins=st.integers(1, 3), life=st.sampled_from([Life.KEPT, Life.GONE]))
 def test_release_entry(pins: int, life: Life) -> None:
     """The last who sends one that is gone frees it."""

@@ -9,7 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from svc0.a64 import *
+from svc0.kernel.constants import EVFILT_VNODE
 from svc0.kernel.errors import Errno
+from svc0.kernel.structs import Stat
 from svc0.machine.call import Caller, caller
 from svc0.server import keeping as under_test
 from svc0.server.cache import CACHE, HEAD_ROOM, KEY_MAX, SHELVES, Cache, Entry, Life, Places, Size
@@ -23,6 +25,7 @@ from tests.model.head import read_head
 from tests.model.site import Directory, File
 from tests.server.kernel import ROOT, text
 from tests.server.memory import Memory, lay_shelves
+from tests.server.notes import read_notes
 from tests.server.test_cache import hash_of, last_of
 from tests.server.test_routes import NOW, OLD, SENTENCES, opened, read_into_buffer
 from tests.server.tree import Tree
@@ -141,8 +144,19 @@ class Watched(Tree):
         self.watched.append(text(machine, path))
         return len(self.watched)
 
+    def kevent(
+        self, machine: Caller, queue: int, changes: int, count: int, events: int, *wait: int
+    ) -> int:
+        [note] = read_notes(machine, changes, count)
+        assert note.filter == EVFILT_VNODE
+        self.watched.append(b"%d" % note.ident)
+        return 0
+
     def fstat(self, machine: Caller, file: int, stat: int) -> int:
-        return self.refusal or super().fstat(machine, file, stat)
+        found = self.refusal or super().fstat(machine, file, stat)
+        if isinstance(self.open[file], Directory):
+            Memory(machine, Stat, stat)[Stat.inode] = file  # no two of them are the same
+        return found
 
 
 class Keeping:
@@ -152,7 +166,7 @@ class Keeping:
         self, machine: Caller, file: File, path: bytes, *, head: bytes = b"", places: int = 1
     ) -> None:
         self.machine, self.file = machine, file
-        self.kernel = Watched(Directory({b"dir": Directory()}))
+        self.kernel = Watched(Directory({b"dir": Directory({b"a.txt": file})}))
         self.kernel.open[FILE] = file
         self.worker = opened(machine, file, path)
         for field, value in {
@@ -467,22 +481,38 @@ def test_no_place_for_a_file(total: int) -> None:
         keeping.nothing_is_kept()
 
 
-@pytest.mark.platform("linux")
 @pytest.mark.parametrize("what", ["file", "nothing"])
 def test_watched_before_it_is_read(what: str) -> None:
     """What happens between reading and watching would never be told."""
     used = under_test.keep_file if what == "file" else under_test.keep_other
+    linux = platform() == "linux"
     with caller(used) as machine:
         keeping = Keeping(machine, File(b"hello", OLD), b"dir/a.txt")
         keeping.worker[Workspace.changes] = WATCHER
         given = () if what == "file" else (404, int(keeping.connection))
         assert machine.call(*given, int(keeping.worker), kernel=keeping.kernel)
         names = keeping.kernel.names
-        assert len(keeping.kernel.watched) == 2, "the root and the directory"
-        assert keeping.kernel.watched[0] == b"/proc/self/fd/%d" % ROOT
+        also = what == "file" and not linux
+        assert len(keeping.kernel.watched) == 2 + also, "root, directory, and on macOS the file"
+        assert not linux or keeping.kernel.watched[0] == b"/proc/self/fd/%d" % ROOT
         if what == "file":
-            last = len(names) - 1 - names[::-1].index("inotify_add_watch")
-            assert last < names.index("pread") < names.index("fstat")
+            watching = "inotify_add_watch" if linux else "kevent"
+            last = len(names) - 1 - names[::-1].index(watching)
+            read = names.index("pread")
+            assert last < read < len(names) - 1 - names[::-1].index("fstat")
+
+
+@pytest.mark.platform("macos")
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_what_is_not_kept_is_not_watched(trouble: Callable[[Watched], None]) -> None:
+    """The directories may be: others are on the way to them."""
+    with caller(under_test.keep_file) as machine:
+        keeping = Keeping(machine, File(bytes(10), OLD), b"dir/a.txt")
+        keeping.worker[Workspace.changes] = WATCHER
+        trouble(keeping.kernel)
+        assert machine.call(int(keeping.worker), kernel=keeping.kernel) == 0
+        left = [kept for at, kept in keeping.kernel.open.items() if at != FILE]
+        assert not any(isinstance(kept, File) for kept in left)
 
 
 # --- all of it ------------------------------------------------------------------------

@@ -107,6 +107,7 @@ class Entry(Struct):
     changed_part: u64
     tail_size: u32
     tail: u8 = array(32)  # how its line in the log ends
+    watch: u32  # on macOS the descriptor that tells of changes in the file; 0: none
     facts: Facts
     key: u8 = array(KEY_MAX)
     fresh: u8 = array(FRESH_ROOM)
@@ -410,7 +411,7 @@ def drop_entry(entry: x0) -> None:
 
 
 @routine
-def free_entry(entry: x0) -> None:
+def free_place(entry: x0) -> None:
     """An entry that nobody finds or sends: its place is free, and its file closed."""
     none = label()
 
@@ -426,6 +427,28 @@ def free_entry(entry: x0) -> None:
 
     here(none)
     ret()
+
+
+@routine
+def free_watched(entry: x0) -> None:
+    """The same on macOS, where its file may be watched besides."""
+    of = x19
+    unwatched = label()
+
+    ldr(w9, [entry, Entry.watch])
+    cbz(w9, unwatched)
+    with frame(of):
+        mov(of, entry)
+        str_(wzr, [of, Entry.watch])
+        mov(w0, w9)
+        calls.close()
+        mov(x0, of)
+
+    here(unwatched)
+    b(free_place)
+
+
+free_entry = chosen(linux=free_place, macos=free_watched)
 
 
 @routine

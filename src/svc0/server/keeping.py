@@ -37,7 +37,7 @@ from .response import (
 from .settings import SETTINGS, Settings
 from .status import status_line
 from .text import copy, find_byte, visible_length, write_decimal
-from .watch import watch_path
+from .watch import watch_file, watch_path
 from .workspace import Facts, Workspace
 
 
@@ -220,7 +220,7 @@ def keep_file(worker: x28) -> x0:
         bl(name_entry)
         mov(x0, of)
         bl(note_file)
-        bl(watch_path)
+        watch_file(of)
         mov(x0, of)
         bl(write_heads)
         ldrb(w9, [of, Entry.shelf])

@@ -8,14 +8,23 @@ from svc0.a64 import *
 from svc0.kernel import calls
 from svc0.kernel.constants import (
     EV_ADD,
+    EV_CLEAR,
     EV_DELETE,
     EVFILT_PROC,
     EVFILT_READ,
     EVFILT_SIGNAL,
     EVFILT_TIMER,
+    EVFILT_VNODE,
     EVFILT_WRITE,
+    NOTE_ATTRIB,
+    NOTE_DELETE,
     NOTE_EXIT,
+    NOTE_EXTEND,
+    NOTE_LINK,
+    NOTE_RENAME,
+    NOTE_REVOKE,
     NOTE_SECONDS,
+    NOTE_WRITE,
     SIGTERM,
 )
 from svc0.kernel.structs import Kevent, Timespec
@@ -24,6 +33,11 @@ from .connection import Connection
 from .workspace import EVENTS_MAX, Own, Workspace
 
 MILLISECOND = 1_000_000  # nanoseconds
+
+WHATEVER_CHANGES = (
+    NOTE_DELETE | NOTE_WRITE | NOTE_EXTEND | NOTE_ATTRIB | NOTE_LINK | NOTE_RENAME | NOTE_REVOKE
+)
+"""Of a file what it holds, of a directory its names; of both their rights, and their own names."""
 
 
 def put_change(
@@ -116,6 +130,16 @@ def drop_from_kqueue(file: w0, worker: x28) -> None:
     with frame(room=Kevent.size):
         mov(w10, file)
         put_change(0, x10, EVFILT_READ, EV_DELETE, 0)
+        make_changes(1)
+    ret()
+
+
+@routine
+def tell_of_changes(file: w0, worker: x28) -> x0:
+    """Tell, until it is closed, of what becomes of an open file or directory.  0, or -errno."""
+    with frame(room=Kevent.size):
+        mov(w10, file)
+        put_change(0, x10, EVFILT_VNODE, EV_ADD | EV_CLEAR, Own.CHANGES, WHATEVER_CHANGES)
         make_changes(1)
     ret()
 

@@ -170,7 +170,7 @@ def handle_events(count: x0, worker: x28) -> None:
         add(event, event, EVENT_SIZE)
         cmp(x9, Own.CHANGES)
         b.ne(look)
-        bl(take_changes)
+        take_changes(crowd)
 
         here(ready)
         add(event, worker, Workspace.events)
@@ -211,7 +211,7 @@ def handle_events(count: x0, worker: x28) -> None:
         here(changes)
         cmp(crowd, 1)
         b.hi(again)  # of several it was the first
-        bl(take_changes)
+        take_changes(crowd)
         b(again)
     ret()
 

@@ -136,6 +136,9 @@ class Kqueue(File):
             left = None if end is None else max(0, end - time.monotonic_ns())
             if len(found) < most:
                 seen = self._events.wait(most - len(found), 0 if found else left)
+                if not found and any(number == OF_CHANGES for _, number in seen):
+                    # A change is noted as it happens: before whatever came after it.
+                    found = self._ask(most + 1 - len(seen))
                 found += self._tell(seen)
             if found or left == 0:
                 return found
