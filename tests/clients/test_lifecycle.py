@@ -311,8 +311,10 @@ def of_clients(worker: int, site: Path) -> list[str]:
 def test_a_thousand_clients_leave_nothing_open(lone: Server, site: Path) -> None:
     [worker] = workers(lone)
     with Client(lone) as client:
-        assert client.ask().status == 200
-        eventually(lambda: str(site / "index.html") not in descriptors(worker), "it is closed")
+        for _ in range(3):  # it is kept, and whatever tells of changes is open
+            assert client.ask().status == 200
+        watched, page = lone.machine == "macos", str(site / "index.html")
+        eventually(lambda: descriptors(worker).count(page) == watched, "it is closed")
         most = len(of_clients(worker, site))
     chance = random.Random(1)
     with ExitStack() as stack:
@@ -323,7 +325,7 @@ def test_a_thousand_clients_leave_nothing_open(lone: Server, site: Path) -> None
             chance.choice(WAYS)(client)
     eventually(lambda: len(of_clients(worker, site)) < most, "as much is open as without clients")
     assert len(of_clients(worker, site)) == most - 1
-    kept = [name for name in descriptors(worker) if name.startswith(str(site))]
+    kept = [name for name in descriptors(worker) if name.startswith(f"{site}/")]
     assert len(kept) == len(set(kept)), "a large file is kept open once, for all"
     assert children(lone.process.pid) == [worker]
 
