@@ -536,6 +536,20 @@ def test_a_body_has_room_wherever_its_head_ends(spare: int, size: int) -> None:
     agree(data, [data[: INPUT_MAX - spare], data[INPUT_MAX - spare :]])
 
 
+@pytest.mark.parametrize("method", [b"GET", b"POST"])
+@pytest.mark.parametrize("size", [HEAD_MAX - 14, HEAD_MAX - 1, HEAD_MAX])
+def test_what_was_moved_is_not_read_where_it_was(size: int, method: bytes) -> None:
+    """A head and its body move down to have room; behind them lies what was there before."""
+    begin = b"GET /one.txt HTTP/1.1\r\nHost: a\r\nX: "
+    first = begin.ljust(size - 4, b"v") + b"\r\n\r\n"
+    second = method + b" /one.txt HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
+    data = first + second + begin
+    for step in (len(data), 1448, len(first)):
+        pieces = [data[at : at + step] for at in range(0, len(data), step)]
+        for rest in ([], [b"v\r\n\r\n"]):
+            agree(data + b"".join(rest), [*pieces, *rest], keeps=[GET])
+
+
 # --- the short way ------------------------------------------------------------------
 
 BATCH = [b"GET /one.txt", b"HEAD /ten.txt", b"GET /missing", b"GET /ten.txt"]
@@ -544,6 +558,19 @@ BATCH = [b"GET /one.txt", b"HEAD /ten.txt", b"GET /missing", b"GET /ten.txt"]
 
 def batch(lines: Iterable[bytes] = BATCH) -> bytes:
     return b"".join(line + b" HTTP/1.1\r\nHost: a\r\n\r\n" for line in lines)
+
+
+@pytest.mark.parametrize("part", [b"0-0", b"0-", b"-1", b"3-5", b"9-9", b"10-", b"5-4", b"0-99"])
+def test_parts_of_what_is_kept(part: bytes) -> None:
+    """Alone, among others, and cut off by the kernel at some places."""
+    field = b"Range: bytes=" + part + b"\r\n\r\n"
+    asked = [get(path)[:-2] + field for path in (b"/one.txt", b"/ten.txt", b"/")]
+    for request in asked:
+        agree(request, [request], keeps=WARM)
+    data = b"".join([asked[0], GET, asked[1], asked[2], GET])
+    agree(data, [data], keeps=WARM)
+    for taken in (1, 100, 300, 500, 900):
+        agree(data, [data], [taken], keeps=WARM)
 
 
 @contextmanager

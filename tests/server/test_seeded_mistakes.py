@@ -477,6 +477,15 @@ SEEDS = {
             "test_a_hostile_request_stays_one_line_of_limited_length",
         ),
         Seed(
+            "conversation.move_down",
+            "put_stop(x0)",
+            "nop()",
+            of("test_conversation.test_what_was_moved_is_not_read_where_it_was", 16384, b"GET"),
+            SANITIZER,
+            "ldp(first, second, [text], 16)",
+            "copy: reads 8 bytes of which Buffer.input[16509] of Buffer",
+        ),
+        Seed(
             "repeats.remember",
             "b.hi(done)",
             "nop()",
@@ -500,7 +509,7 @@ SEEDS = {
             "nop()",
             client(HEAD + b"X: ", b"a" * 30_000),
             SANITIZER,
-            "stp(v0.q, v0.q, [x9])",
+            "put_stop(x9)",
             "receive: writes 8 bytes of which 4 lie behind the end of Buffer.input of Buffer",
         ),
         Seed(

@@ -522,6 +522,8 @@ def test_what_is_not_what_it_was_is_left_alone() -> None:
         big[Entry.epoch] = 1000
         server.tree.open[big[Entry.file]] = File(b"gib" * 30_000, OLD + 1)
         assert check_one(server, head_of(b"/big")) == NOT_HERE
+        head = head_of(b"/big", b"If-None-Match: " + TAG + b"\r\n")
+        assert check_one(server, head) == NOT_HERE, "nor is it said that nothing has changed"
 
 
 def test_who_is_answered_shortly() -> None:

@@ -37,6 +37,9 @@ KEY_MAX = 256
 HEAD_ROOM = 1024
 """Bytes for a head; the longest has type, entity-tag, three dates and a size."""
 
+SLACK = 128
+"""Zeros behind what is kept in memory: who copies some of it by steps reads on over its end."""
+
 FRESH_ROOM = 320
 """Bytes for the whole answer that says that nothing has changed (304)."""
 

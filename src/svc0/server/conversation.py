@@ -81,8 +81,7 @@ def receive(connection: x27, worker: x28) -> x0:
         str_(w10, [x9, Buffer.received])
         add(x9, x9, Buffer.input)
         add(x9, x9, x10)
-        movi(v0.b16, 0)
-        stp(v0.q, v0.q, [x9])
+        put_stop(x9)
         b(leave)
 
         here(failed)
@@ -100,6 +99,12 @@ def receive(connection: x27, worker: x28) -> x0:
         bl(make_room)
         b(room)
     ret()
+
+
+def put_stop(end: X) -> None:
+    """Macro: zeros stand behind what was received."""
+    movi(v0.b16, 0)
+    stp(v0.q, v0.q, [end])
 
 
 assert STOP == 32
@@ -149,7 +154,10 @@ def make_room(connection: x27) -> None:
 
 
 def move_down(buffer: X, begin: X, keep: X) -> None:
-    """Write: move the received bytes from ``keep`` on down to ``begin``."""
+    """Write: move the received bytes from ``keep`` on down to ``begin``.
+
+    What they have left behind must not be taken for what was received.
+    """
     add(x9, buffer, Buffer.input)
     ldr(w2, [buffer, Buffer.received])
     sub(w2, w2, keep.w)
@@ -158,6 +166,7 @@ def move_down(buffer: X, begin: X, keep: X) -> None:
     add(x0, x9, begin)
     add(x1, x9, keep)
     bl(copy)
+    put_stop(x0)
 
 
 # --- going on ---------------------------------------------------------------------

@@ -12,6 +12,7 @@ from .cache import (
     HEAD_ROOM,
     KEY_MAX,
     SHELVES,
+    SLACK,
     Entry,
     Size,
     confirm_entry,
@@ -331,7 +332,7 @@ def note_place(entry: X, begin: X, field: int, before: int = 0) -> None:
 def read_file(entry: x0, worker: x28) -> x0:
     """Read the whole file behind the head: 0, or negative if it cannot be read, or is shorter."""
     of, to, done, total = x19, x20, x21, x22
-    failed = label()
+    whole, failed = label(), label()
 
     with frame(of, to, done, total) as leave:
         mov(of, entry)
@@ -347,7 +348,7 @@ def read_file(entry: x0, worker: x28) -> x0:
         ldr(w9, [of, Entry.head_size])
         add(x9, x9, total)
         str_(w9, [of, Entry.answer_size])
-        b.eq(leave)
+        b.eq(whole)
         ldr(w0, [worker, Workspace.file])
         add(x1, to, done)
         mov(x3, done)
@@ -356,6 +357,13 @@ def read_file(entry: x0, worker: x28) -> x0:
         b.le(failed)
         add(done, done, x0)
         b(again)
+
+        here(whole)
+        add(x9, to, total)
+        movi(v0.b16, 0)
+        for at in range(0, SLACK, 32):
+            stp(v0.q, v0.q, [x9, at])
+        b(leave)
 
         here(failed)
         mov(x0, -1)

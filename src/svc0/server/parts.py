@@ -18,7 +18,7 @@ lie in the cache: the next one is made behind it.
 from svc0.a64 import *
 from svc0.kernel.structs import IoVector
 
-from .cache import HEAD_ROOM, SHELVES, Entry
+from .cache import HEAD_ROOM, SHELVES, SLACK, Entry
 from .connection import Buffer, Connection
 from .limits import OUTPUT_MAX
 from .log import TAIL_MAX
@@ -78,7 +78,8 @@ assert len(TO_LENGTH) + DATE_SIZE + max(map(len, CONTENT_TYPES.values())) <= OPE
 FIELDS = b"\r\nLast-Modified: \r\nETag: \r\nAccept-Ranges: bytes"
 VALIDATORS = 2 * BLOCK
 """Bytes that are copied of what stands behind the length."""
-assert len(FIELDS) + DATE_SIZE + sizeof(Facts.etag) <= VALIDATORS
+assert len(FIELDS) + DATE_SIZE + sizeof(Facts.etag) <= VALIDATORS <= SLACK
+assert BLOCK <= SLACK
 
 PART_ROOM = HEAD_ROOM + PART_MAX
 """Bytes for an answer, and for what the steps that write it write behind it."""

@@ -369,6 +369,8 @@ def choose_answer(
     equal_bytes(text, x13, size, no, least=DATE_SIZE)
 
     here(fresh)
+    ldrb(w12, [entry, Entry.shelf])
+    cbz(w12, no)  # the file has to be looked at
     ldr(w1, [entry, Entry.fresh_size])
     add(x0, entry, Entry.fresh)
     mov(x2, x1)
