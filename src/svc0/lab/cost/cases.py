@@ -169,7 +169,9 @@ def put(file: Path, number: int = 0, content: bytes = PAGE) -> None:
 
 SMALL: Final = Case("GET of 1,000 bytes, the connection is kept", ask("/page.html"))
 USUAL: Final = Case(
-    f"GET of 1,000 bytes by a browser: {len(BROWSER_FIELDS)} fields, {BROWSER_SIZE} bytes", BROWSER
+    f"GET of 1,000 bytes by a browser, its {len(BROWSER_FIELDS)} fields as before: "
+    f"{BROWSER_SIZE} bytes",
+    BROWSER,
 )
 
 
