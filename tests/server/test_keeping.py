@@ -14,7 +14,18 @@ from svc0.kernel.errors import Errno
 from svc0.kernel.structs import Stat
 from svc0.machine.call import Caller, caller
 from svc0.server import keeping as under_test
-from svc0.server.cache import CACHE, HEAD_ROOM, KEY_MAX, SHELVES, Cache, Entry, Life, Places, Size
+from svc0.server.cache import (
+    CACHE,
+    HEAD_ROOM,
+    KEY_MAX,
+    SHELVES,
+    SLACK,
+    Cache,
+    Entry,
+    Life,
+    Places,
+    Size,
+)
 from svc0.server.connection import NO_FILE, Buffer, Connection
 from svc0.server.response import DATE_SIZE, send_file_head
 from svc0.server.settings import SETTINGS, packed
@@ -375,7 +386,8 @@ def test_read_file(content: bytes, total: int, gives: list[int], head_size: int)
     with caller(under_test.read_file) as machine:
         worker, entry = Memory(machine, Workspace), Memory(machine, Entry)
         worker[Workspace.file] = FILE
-        entry[Entry.answer] = at = machine.place(bytearray(b"\xee" * (head_size + total)))
+        room = bytearray(b"\xee" * (head_size + total + SLACK))
+        entry[Entry.answer] = at = machine.place(room)
         entry[Entry.head_size], entry[Entry.facts.total] = head_size, total
         result = machine.call(int(entry), int(worker), kernel=kernel)
         assert (result == 0) == fine
@@ -383,6 +395,7 @@ def test_read_file(content: bytes, total: int, gives: list[int], head_size: int)
         if fine:
             assert machine.read(at + head_size, total) == content[:total]
             assert entry[Entry.answer_size] == head_size + total
+            assert machine.read(at + head_size + total, SLACK) == bytes(SLACK)
         assert machine.read(at, head_size) == b"\xee" * head_size
     assert set(kernel.names) <= {"pread"}
     assert kernel.open.keys() == {FILE}
