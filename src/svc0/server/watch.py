@@ -70,7 +70,7 @@ GONE = NOTE_DELETE | NOTE_RENAME | NOTE_REVOKE
 """What is told of what is not where it was: nobody comes by there any more."""
 
 DIRECTORIES_MAX = 256
-"""The same on macOS, where each has a descriptor: a client must never want for one of those."""
+"""Directories that are watched on macOS, by a descriptor each: a client must never want for one."""
 
 FILES_MAX = sum(SHELVES[size].places for size in (Size.SMALL, Size.MEDIUM, Size.LARGE))
 OTHERS_MAX = 64
