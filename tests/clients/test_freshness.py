@@ -660,7 +660,7 @@ def test_no_descriptors_leak(site: Site, folder: Path, size: int) -> None:
             for place in places:
                 site.ask(client, place, method="HEAD")
         site.see(client, folder, State(301))
-        assert not opened(worker, folder), "files that are gone are closed"
+        eventually(lambda: not opened(worker, folder), "files that are gone are closed")
         assert beside(worker, site.root) == others
 
 
@@ -679,4 +679,4 @@ def test_no_directories_leak(site: Site, folder: Path) -> None:
     with Client(site.server) as client:
         for place in places:
             site.see(client, place, State(404))
-    assert not opened(worker, folder)
+    eventually(lambda: not opened(worker, folder), "directories that are gone are closed")
