@@ -139,7 +139,7 @@ def test_is_usual(host: bytes, connection: bytes | None) -> None:
 @pytest.mark.parametrize("place", range(3))
 def test_every_byte_of_a_host(place: int) -> None:
     for byte in range(256):
-        for host in (b"example", b"a:8080", b"abcdefghijklmnopqrst:80"):
+        for host in (b"example", b"a:8080", b"a:65535", b"abcdefghijklmnopqrst:80"):
             at = (0, len(host) // 2, len(host) - 1)[place]
             changed = host[:at] + bytes([byte]) + host[at + 1 :]
             if usual(changed, None) != DOUBTFUL:
@@ -158,7 +158,10 @@ def test_every_byte_of_connection(value: bytes) -> None:
 
 
 def test_what_browsers_say_is_usual() -> None:
-    for host in (b"localhost", b"localhost:8080", b"127.0.0.1:80", b"www.example.org", b"a:1"):
+    for host in (
+        *(b"localhost", b"localhost:8080", b"127.0.0.1:80", b"www.example.org", b"a:1"),
+        *(b"127.0.0.1:49152", b"localhost:65535"),
+    ):
         for connection, expected in {
             None: KEPT,
             b"keep-alive": KEPT,
@@ -167,6 +170,14 @@ def test_what_browsers_say_is_usual() -> None:
             b"Close": LAST,
         }.items():
             assert usual(host, connection) == expected
+
+
+def test_the_largest_port() -> None:
+    """Also beside zeros in front, which are digits like others, where there is room for them."""
+    for port in (0, 9, 10, 9999, 10_000, 59_999, 60_000, 65_529, *range(65_530, 65_542), 99_999):
+        for text in {b"%d" % port, b"%04d" % port, b"%05d" % port}:
+            assert usual(b"a:" + text, None) == (KEPT if port < 1 << 16 else DOUBTFUL)
+    assert usual(b"a:000080", None) == DOUBTFUL
 
 
 # --- a worker whose cache is filled ---------------------------------------------------------

@@ -56,8 +56,8 @@ IN_HOST = nibbles(UNRESERVED | SUB_DELIMS)
 HOST_STEPS = 4
 """Steps of 16 bytes in which a host is looked at; a longer one goes the long way."""
 
-PORT_MAX = 4
-"""Digits of a port that cannot be too large."""
+PORT_MAX = bytes((6, 5, 5, 3, 5))
+"""The digits of the largest port."""
 
 
 # --- a request --------------------------------------------------------------------------
@@ -194,7 +194,7 @@ def is_usual(buffer: x0) -> w0:
 
     LAST if it says close, DOUBTFUL if one of them has to be looked at closely.
     """
-    text, size, count, digits = x9, x10, x11, w12
+    text, size, count, digits = x9, x10, x11, x12
     next_step, end, port, connection_, fine, close, no = (label() for _ in range(7))
 
     adr(x12, IN_HOST)
@@ -268,18 +268,22 @@ def is_usual(buffer: x0) -> w0:
     ldrb(w13, [text])
     sub(size, size, 2)  # the colon, and one digit
     cmp(w13, ord(":"))
-    ccmp(size, PORT_MAX - 1, 2, Condition.eq)
+    ccmp(size, len(PORT_MAX) - 1, 2, Condition.eq)
     b.hi(no)
     ldur(digits, [text, 1])
-    eor(digits, digits, 0x30303030)
-    mov(w13, 8 * (PORT_MAX - 1))
+    mov(w13, 64 - 8)
     sub(w13, w13, size.w, lsl(3))
-    lsl(digits, digits, w13)  # only those that are of the port
-    mov(w13, 0x76767676)
-    add(w13, digits, w13)
-    orr(w13, w13, digits)
-    tst(w13, 0x80808080)
-    b.eq(connection_)
+    eor(digits, digits, 0x3030303030303030)
+    rev(digits, digits)
+    lsr(digits, digits, x13)  # only those that are of the port
+    mov(x13, 0x0606060606060606)
+    add(x13, digits, x13)
+    orr(x13, x13, digits)
+    tst(x13, 0xF0F0F0F0F0F0F0F0)
+    b.ne(no)
+    mov(x13, int.from_bytes(PORT_MAX, "big"))
+    cmp(digits, x13)
+    b.ls(connection_)
 
     here(no)
     mov(w0, DOUBTFUL)

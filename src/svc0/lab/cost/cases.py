@@ -204,6 +204,10 @@ CASES: Final = {
         "GET by a browser that has another version of the file: 200",
         browse("/page.html", f"If-Modified-Since: {EARLIER}", 'If-None-Match: "1-3e8"'),
     ),
+    "other port": Case(
+        "GET from a server that was given any free port, which Host repeats",
+        lines("GET /page.html HTTP/1.1", "Host: 127.0.0.1:49152"),
+    ),
     # which path
     "index": Case("GET of a directory that has an index.html", ask("/below/")),
     "deep path": Case("GET of a file eight directories below", ask(f"/{DEEP}/page.html")),
