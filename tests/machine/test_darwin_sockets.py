@@ -324,6 +324,7 @@ def test_options() -> None:
         is_option #3, 0xffff, 0x1008, 1     // SO_TYPE
         is_option #3, 0xffff, 0x1007, 0     // SO_ERROR
         is_option #3, 0xffff, 0x1020, 0     // SO_NREAD
+        is_option #3, 0xffff, 0x1024, 0     // SO_NWRITE
         set_option #3, 6, 0x10, 60          // TCP_KEEPALIVE
         expect 0
         is_option #3, 6, 0x10, 60
@@ -585,6 +586,12 @@ def test_a_message_in_many_places() -> None:
         system 28
         b.cc more
         fails 35
+        get_option #3, 0xffff, 0x1024   // SO_NWRITE
+        expect 0
+        ldr w11, [x20]
+        cmp x11, #0
+        cset x11, ne
+        is x11, 1
         mov x0, #4
         system 6
         mov x0, #3

@@ -155,6 +155,10 @@ def test_errors_are_those_of_the_guest(name: str, tmp_path: Path) -> None:
         mov x1, #0x5401
         system 29           // ioctl(TCGETS)
         expect -25          // ENOTTY
+        mov x0, #3
+        mov x1, #0x5411
+        system 29           // ioctl(SIOCOUTQ)
+        expect -25
         leave 0
     """
     result = run(machine_named(name), source, cwd=tmp_path)

@@ -402,6 +402,14 @@ def test_a_message_in_many_places(name: str) -> None:
             ldr x2, =\\flags
             system 211      // sendmsg
         .endm
+        .macro ask_unsent
+            mov x0, #3
+            mov x1, #0x5411
+            add x2, x20, #32
+            system 29       // ioctl(SIOCOUTQ)
+            expect 0
+            ldr w0, [x20, #32]
+        .endm
     _start:
         adrp x20, memory
         mov x0, #1
@@ -422,11 +430,15 @@ def test_a_message_in_many_places(name: str) -> None:
         stp x9, x10, [x21, #32]
         message 3, 0xC000   // MSG_NOSIGNAL | MSG_MORE
         expect 2
+        ask_unsent
+        expect_more_than 0  // what it takes in memory, for this family
         mov x0, #4
         mov x1, x20
         mov x2, #100
         system 63
         expect 2
+        ask_unsent
+        expect 0
         ldrh w0, [x20]
         expect 0x4241
         message 0, 0

@@ -26,6 +26,9 @@ from svc0.kernel.constants import (
     S_IFDIR,
     S_IFREG,
     SHUT_WR,
+    SIOCOUTQ,
+    SO_NWRITE,
+    SOL_SOCKET,
 )
 from svc0.kernel.errors import Errno
 from svc0.kernel.structs import (
@@ -97,6 +100,8 @@ class Client(Kernel):
         self.shut = False
         self.more = False
         """The last bytes were sent with the word that more will follow."""
+        self.unsent: int | None = 0
+        """How many bytes it holds for the client; None, and it does not say."""
 
     @property
     def readable(self) -> bool:
@@ -143,6 +148,23 @@ class Client(Kernel):
         self.sent += content[: max(taken, 0)]
         self.more = bool(flags & more)
         return taken
+
+    def ioctl(self, machine: Caller, socket: int, request: int, answer: int) -> int:
+        assert (socket, request) == (SOCKET, SIOCOUTQ)
+        if self.unsent is None:
+            return -Errno.EINVAL
+        machine.write(answer, self.unsent.to_bytes(4, "little"))
+        return 0
+
+    def getsockopt(
+        self, machine: Caller, socket: int, level: int, option: int, answer: int, size: int
+    ) -> int:
+        assert (socket, level, option) == (SOCKET, SOL_SOCKET, SO_NWRITE)
+        assert int.from_bytes(machine.read(size, 4), "little") == 4
+        if self.unsent is None:
+            return -Errno.EINVAL
+        machine.write(answer, self.unsent.to_bytes(4, "little"))
+        return 0
 
     def pread(self, machine: Caller, file: int, data: int, size: int, offset: int) -> int:
         """Not more than the file has from there, and perhaps less than that."""

@@ -897,6 +897,39 @@ def test_a_client_that_takes_something_has_its_time_anew() -> None:
         assert server.logged.endswith(b" 200 47\n")
 
 
+def test_a_client_that_takes_slowly_what_the_kernel_holds() -> None:
+    with serving([GET_LARGE], [100]) as server:
+        server.happen(wake)
+        for left in (5_000_000, 4_999_999, 77, 1):
+            server.kernel.unsent = left
+            server.pass_time(SECONDS["send_seconds"])
+            assert server.happen(expire) == WAIT
+            assert (server.state, server.left) == (State.SENDING, SECONDS["send_seconds"])
+        assert not server.logged
+        assert server.happen(expire) == CLOSE
+        assert server.logged.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("unsent", [0, None])
+def test_a_client_of_which_the_kernel_says_nothing_is_cut_off_at_once(unsent: int | None) -> None:
+    with serving([GET_LARGE], [100]) as server:
+        server.happen(wake)
+        server.kernel.unsent = unsent
+        assert server.happen(expire) == CLOSE
+
+
+def test_what_was_taken_before_is_not_taken_again() -> None:
+    """Between two looks there was room for more, and more was sent: less need not be there."""
+    with serving([GET_LARGE], [100, 50]) as server:
+        server.happen(wake)
+        server.kernel.unsent = 10
+        assert server.happen(expire) == WAIT
+        server.happen(wake)
+        server.kernel.unsent = 12
+        assert server.happen(expire) == WAIT
+        assert server.happen(expire) == CLOSE
+
+
 def head_size(server: Server) -> int:
     return server.kernel.sent.index(b"\r\n\r\n") + 4
 
@@ -941,6 +974,18 @@ def test_lingering() -> None:
         server.run()
         assert server.closed
         assert server.kernel.sent == answer
+
+
+def test_lingering_lasts_as_long_as_the_client_takes_the_answer() -> None:
+    with serving([REFUSED]) as server:
+        server.happen(wake)
+        for left in (500_000, 499_999, 1):
+            server.kernel.unsent = left
+            server.pass_time(LINGER_SECONDS)
+            assert server.happen(expire) == WAIT
+            assert (server.state, server.left) == (State.LINGERING, LINGER_SECONDS)
+        server.kernel.unsent = 0
+        assert server.happen(expire) == CLOSE
 
 
 LAST = GET[:-2] + b"Connection: close\r\n\r\n"

@@ -27,7 +27,6 @@ from svc0.kernel.constants import (
     SOL_SOCKET,
     TCP_DEFER_ACCEPT,
     TCP_NODELAY,
-    TCP_NOTSENT_LOWAT,
 )
 from svc0.kernel.errors import Errno
 from svc0.kernel.structs import SocketAddress
@@ -108,15 +107,12 @@ class Sockets(Kernel):
     ) -> int:
         assert size == 4
         number = int.from_bytes(machine.read(value, size), "little")
-        may_fail = (TCP_NOTSENT_LOWAT, TCP_DEFER_ACCEPT) if platform() == "linux" else ()
-        if level == IPPROTO_TCP and option in may_fail:
+        assert number == 1
+        if platform() == "linux" and (level, option) == (IPPROTO_TCP, TCP_DEFER_ACCEPT):
             if len(self.names) in self.trouble:
                 return -Errno.ENOPROTOOPT
-            if option == TCP_DEFER_ACCEPT:
-                assert number == 1
-                self.deferring.add(socket)
+            self.deferring.add(socket)
             return 0
-        assert number == 1
         if not self.fails():
             self.options[socket].add((level, option))
         return self.fails()

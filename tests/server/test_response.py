@@ -16,7 +16,7 @@ from svc0.server.dates import write_date
 from svc0.server.macros import STEP
 from svc0.server.methods import Method
 from svc0.server.request import parse
-from svc0.server.response import BLOCKED, FILE_PIECE, SENT
+from svc0.server.response import BLOCKED, FILE_PIECE, JOINED_MAX, SENT
 from svc0.server.status import STATUSES
 from svc0.server.workspace import Workspace
 from tests.model import accept, respond
@@ -598,15 +598,15 @@ def test_a_file_that_has_become_shorter(size: int, missing: int, takes: list[int
         assert bytes(kernel.sent) == b"head" + bytes(size)
 
 
-@pytest.mark.parametrize("body", [0, 5])
+@pytest.mark.parametrize("body", [0, 1, 5, JOINED_MAX, JOINED_MAX + 1, 1 << 50])
 def test_head_and_file_share_a_packet(body: int) -> None:
-    """Linux is told that more follows exactly if a file does; Darwin cannot be told."""
+    """Linux is told that more follows if a file does, and no large one; Darwin cannot be told."""
     kernel = Client(Directory(), takes=[4, -Errno.EAGAIN])
-    kernel.open[FILE] = File(bytes(body), 0)
+    kernel.open[FILE] = File(b"what it has is not asked for", 0)
     with caller(under_test.send) as machine:
         sending = Sending(machine, b"head", 0, body)
         assert machine.call(int(sending.connection), kernel=kernel) == (BLOCKED if body else SENT)
-    assert kernel.more is (body > 0 and platform() == "linux")
+    assert kernel.more is (0 < body <= JOINED_MAX and platform() == "linux")
 
 
 @pytest.mark.parametrize("size", [FILE_PIECE - 1, FILE_PIECE, FILE_PIECE + 1, 1 << 50])

@@ -758,6 +758,15 @@ SEEDS = {
             "test_a_batch_of_which_anything_is_taken",
         ),
         Seed(
+            "unsent.is_taking",
+            "str_(w0, [connection, Connection.unsent])",
+            "nop()",
+            of("test_conversation.test_a_client_that_takes_slowly_what_the_kernel_holds"),
+            ORACLE,
+            "assert server.happen(expire) == CLOSE",
+            "test_a_client_that_takes_slowly_what_the_kernel_holds",
+        ),
+        Seed(
             "deadlines.leave_list",
             "str_(x10, [x12, x9, lsl(3)])",
             "nop()",

@@ -177,6 +177,16 @@ def sendmsg(socket: w0, header: x1, flags: w2) -> x0:
     """Send what lies in several places (struct msghdr): how many bytes were taken."""
 
 
+@syscall(macos=118)
+def getsockopt(socket: w0, level: w1, option: w2, value: x3, size: x4) -> x0:
+    """Read an option of a socket."""
+
+
+@syscall(linux=29)
+def ioctl(file: w0, request: w1, argument: x2) -> x0:
+    """Ask or tell a file what only its kind has a word for."""
+
+
 @syscall(linux=210, macos=134)
 def shutdown(socket: w0, how: w1) -> x0:
     """End one direction of a connection."""

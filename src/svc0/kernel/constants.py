@@ -46,7 +46,8 @@ SO_REUSEPORT = either(linux=15, macos=0x200)
 IPPROTO_TCP = 6
 TCP_NODELAY = 1
 TCP_DEFER_ACCEPT = either(linux=9)
-TCP_NOTSENT_LOWAT = either(linux=25)
+SO_NWRITE = either(macos=0x1024)
+SIOCOUTQ = either(linux=0x5411)
 SHUT_RD = 0
 SHUT_WR = 1
 MSG_NOSIGNAL = either(linux=0x4000, macos=0x8_0000)

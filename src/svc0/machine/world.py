@@ -163,6 +163,10 @@ class Socket(File, ABC):
         """About how many bytes can be sent at once."""
 
     @abstractmethod
+    def unsent(self) -> int:
+        """How many bytes were sent that the other end has not taken."""
+
+    @abstractmethod
     def shutdown(self, how: int) -> None: ...
     @abstractmethod
     def send(self, data: Buffers, flags: int, address: Address | None) -> int: ...

@@ -72,6 +72,7 @@ class Connection(Struct):
     entry: u64  # whose memory or file that is, or 0: nobody else's
     sent: u64  # bytes of body in the answer, for the log
     file: i32  # the file being sent, or NO_FILE
+    unsent: u32  # what the kernel held for the client when that was last asked (unsent.py)
     peer: u8 = array(PEER_ROOM)  # the client's address, as text
 
 

@@ -22,6 +22,7 @@ from .response import BLOCKED, SENT, let_go, refuse, send
 from .routes import dispatch
 from .shortcut import QUEUED, answer_shortly, send_batch
 from .text import copy, list_has
+from .unsent import is_taking, note_taken
 from .workspace import Patience, Workspace
 
 WAIT = 0
@@ -454,6 +455,7 @@ def start_lingering(connection: x27, worker: x28) -> None:
         mov(w1, SHUT_WR)
         calls.shutdown()
         set_state(connection, State.LINGERING)
+        note_taken(connection)
         mov(w0, Patience.LINGER)
         bl(be_patient)
         ldrb(w9, [connection, Connection.then])
@@ -512,6 +514,7 @@ def await_room(connection: x27, worker: x28) -> None:
         ldrb(w9, [connection, Connection.state])
         cmp(w9, State.SENDING)
         b.ne(leave)
+        note_taken(connection)
         mov(w0, Patience.SEND)
         bl(be_patient)
         ldrb(w9, [connection, Connection.then])
@@ -601,14 +604,16 @@ def drop_rest(connection: x27, worker: x28) -> x0:
 
 @routine
 def expire(connection: x27, worker: x28) -> x0:
-    """A connection took too long: 408 if a request has begun, then WAIT; else CLOSE."""
-    cut, close = label(), label()
+    """A connection took too long: 408 if a request has begun, then WAIT; else CLOSE.
+
+    WAIT, too, for a client that takes an answer slowly: what the kernel holds for it gets less.
+    """
+    taking, sent, close = label(), label(), label()
 
     with frame() as leave:
         ldrb(w9, [connection, Connection.state])
         cmp(w9, State.SENDING)
-        b.eq(cut)
-        b.hi(close)
+        b.hs(sent)
         ldr(x9, [connection, Connection.buffer])
         cbz(x9, close)
         mov(w0, 408)
@@ -616,7 +621,18 @@ def expire(connection: x27, worker: x28) -> x0:
         bl(advance)
         b(leave)
 
-        here(cut)
+        here(taking)
+        ldrb(w0, [connection, Connection.patience])
+        bl(be_patient)
+        mov(x0, WAIT)
+        b(leave)
+
+        here(sent)
+        bl(is_taking)
+        cbnz(w0, taking)
+        ldrb(w9, [connection, Connection.state])
+        cmp(w9, State.SENDING)
+        b.ne(close)
         bl(log_access)
 
         here(close)

@@ -31,7 +31,6 @@ from svc0.kernel.constants import (
     SOL_SOCKET,
     TCP_DEFER_ACCEPT,
     TCP_NODELAY,
-    TCP_NOTSENT_LOWAT,
 )
 from svc0.kernel.structs import SocketAddress
 
@@ -41,15 +40,6 @@ from .terminal import length_of
 
 BACKLOG = 4096
 ONE = Data((1).to_bytes(4, "little"))
-UNSENT = Data((128 * 1024).to_bytes(4, "little"))
-"""So many bytes wait in the kernel, besides those on their way.
-
-Without a limit it would be megabytes; and as the kernel tells us only when a third of them is gone,
-a slow client would seem to take nothing.
-"""
-
-assert len(ONE) == len(UNSENT)
-
 WITHOUT_A_WORD = ONE
 """So many seconds the kernel keeps a client to itself that has connected and sent nothing.
 
@@ -222,12 +212,9 @@ open_socket = chosen(linux=open_linux_socket, macos=open_macos_socket)
 def bind_socket(shared: w0) -> x0:
     """A socket with our address, on a port to be shared or not: a descriptor, or -errno.
 
-    What its clients' sockets inherit from it: small answers leave at once (TCP_NODELAY), and of
-    large ones little waits in the kernel (TCP_NOTSENT_LOWAT; Darwin's option of that name only lets
-    us hear later that there is room, and a slow client would seem to take nothing).
-
-    On Linux a client is told of when there is something to read (TCP_DEFER_ACCEPT), or after
-    WITHOUT_A_WORD.  A kernel that has not these two options of Linux's is as good.
+    Its clients' sockets inherit from it that small answers leave at once (TCP_NODELAY).  On Linux a
+    client is told of when there is something to read (TCP_DEFER_ACCEPT), or after WITHOUT_A_WORD; a
+    kernel that has not this option is as good.
     """
     socket, share, result = x19, x20, x21
     unshared, failed = label(), label()
@@ -240,7 +227,6 @@ def bind_socket(shared: w0) -> x0:
         tbnz(x0, 63, leave)
         mov(socket, x0)
         if platform() == "linux":
-            set_option(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT)
             set_option(socket, IPPROTO_TCP, TCP_DEFER_ACCEPT, WITHOUT_A_WORD)
         set_option(socket, SOL_SOCKET, SO_REUSEADDR, ONE)
         tbnz(x0, 63, failed)

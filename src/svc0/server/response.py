@@ -498,6 +498,9 @@ assert Buffer.request.query_size == Buffer.request.query + 8
 
 # --- sending ----------------------------------------------------------------------
 
+JOINED_MAX = 512 << 10
+"""Bytes of a file whose first the kernel joins with the head; that of a larger one goes ahead."""
+
 FILE_PIECE = 4 << 20
 """Bytes of a file that are sent at one wake-up: a fast reader does not keep others waiting."""
 
@@ -587,7 +590,9 @@ def send_memory(connection: x27) -> x0:
         mov(w3, MSG_NOSIGNAL)
         ldr(x9, [connection, Connection.file_offset])
         ldr(x10, [connection, Connection.file_end])
-        cmp(x9, x10)
+        sub(x10, x10, x9)
+        sub(x10, x10, 1)  # none is more than any
+        cmp(x10, JOINED_MAX)
         announce_more(w3, Condition.lo)
         mov(x4, 0)
         mov(w5, 0)

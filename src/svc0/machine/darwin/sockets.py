@@ -155,6 +155,9 @@ def option_value(process: Process, file: Socket, level: int, name: int, room: in
     if asked == (SOL_SOCKET, BY_NAME["SO_NREAD"]):
         waiting = file.waiting() if file.listening() is None else 0
         return waiting.to_bytes(4, "little")
+    if asked == (SOL_SOCKET, BY_NAME["SO_NWRITE"]):
+        unsent = file.unsent() if file.listening() is None else 0
+        return unsent.to_bytes(4, "little")
     value = file.option(*option(process, level, name), room)
     number = int.from_bytes(value[:4], "little")
     if asked == (SOL_SOCKET, BY_NAME["SO_ERROR"]):

@@ -16,6 +16,8 @@ from .files import HostFile
 
 # Of Linux's struct tcp_info: tcpi_unacked, which for a listener is the length of its queue.
 QUEUED = struct.Struct("<24xI")
+# Of macOS's socket.h, which Python does not tell: bytes in the buffer for sending.
+SO_NWRITE = 0x1024
 QUIETLY = int(getattr(socket, "MSG_NOSIGNAL", 0))
 
 
@@ -78,12 +80,16 @@ class HostSocket(HostFile, Socket):
         return max(1, count)
 
     def room(self) -> int:
-        size = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+        return max(0, self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) - self.unsent())
+
+    def unsent(self) -> int:
+        if sys.platform == "darwin":
+            return self._socket.getsockopt(socket.SOL_SOCKET, SO_NWRITE)
         if not hasattr(termios, "TIOCOUTQ"):
-            return size
+            return 0
         unsent = array.array("i", [0])
         fcntl.ioctl(self.number, termios.TIOCOUTQ, unsent)
-        return max(0, size - unsent[0])
+        return unsent[0]
 
     def shutdown(self, how: int) -> None:
         self._socket.shutdown(how)

@@ -11,7 +11,7 @@ from ..memory import WRITE
 from ..posix.files import directory_of, not_negative, write_pair
 from ..posix.table import Int, Long, Open, Path, Pointer, Size, Unsigned
 from ..process import Process
-from ..world import File, SignalQueue, Status, Timer, failure
+from ..world import File, SignalQueue, Socket, Status, Timer, failure
 from .buffers import SECOND, guest_signal
 from .table import call
 
@@ -219,6 +219,8 @@ def ioctl(process: Process, file: Open, request: Unsigned, argument: Pointer) ->
             wanted = process.memory.integer(argument, 4)
             flags = file.flags() & ~os.O_NONBLOCK
             file.set_flags(flags | (os.O_NONBLOCK if wanted else 0))
+        case linux.SIOCOUTQ if isinstance(file, Socket):
+            process.memory.write(argument, file.unsent().to_bytes(4, "little"))
         case _:
             raise failure(errno.ENOTTY)
     return 0
