@@ -76,7 +76,13 @@ OPTIONS = {
         Option("head_seconds", 20, "For a request's head, from its first byte on.", 1, DAY),
         Option("body_seconds", 60, "For a request's body.", 1, DAY),
         Option("idle_seconds", 60, "Between two requests of a connection.", 1, DAY),
-        Option("send_seconds", 60, "For a client to take some bytes of an answer; it may be given twice that.", 1, DAY),
+        Option(
+            "send_seconds",
+            60,
+            "For a client to take some bytes of an answer; it may be given twice that.",
+            1,
+            DAY,
+        ),
         Option(
             "cache_seconds",
             1,
