@@ -203,6 +203,7 @@ def take_part(
     tail, hundred, pairs = x14, x16, x17
     zero, zero_last, zero_suffix, suffix, open_, other, numbered = (label() for _ in range(7))
     measured, sized, placed, others, beyond, no = (label() for _ in range(6))
+    all_of_it, zero_read = label(), label()
 
     ldr(shown, [buffer, int(Buffer.request.firsts) + 8 * Kind.RANGE])
     adr(texts, TEXTS)
@@ -262,29 +263,32 @@ def take_part(
     b(measured)
 
     here(suffix)
-    suffix_read = read_number(last, at, char, ten, zero_suffix)
+    read_number(size, at, char, ten, zero_suffix)
     check_range(first, char, shown, no)
-    cbz(last, beyond)
-    cbz(total, no)
-    subs(first, total, last)
-    csel(first, first, xzr, Condition.hs)
-    b.lo(numbered)
-    mov(size, last)
+    subs(first, total, size)
+    b.lo(all_of_it)
     cmp(size, PART_MAX)
     b.hi(no)
-    sub(shown, shown, len(UNIT + b"-"))
     sub(at, at, shown)
+    mov(x8, 8 * (len(UNIT + b"-") + 4))
+    sub(x8, x8, shown, lsl(3))
     adr(pairs, PAIRS)
     ldp(tail, hundred, [texts, TAIL_AT])
-    mov(x8, 8 * 4)
-    sub(x8, x8, shown, lsl(3))
     show_end(first, text, shown, end, end_size, entry)
     mov(x10, x8)
-    ldur(w11, [at, -1])  # how many there are, as it came
+    ldur(w11, [at, len(UNIT)])  # how many there are, as it came
     b(sized)
 
     here(zero_suffix)
-    read_zero(last, at, char, suffix_read, no)
+    read_zero(size, at, char, zero_read, no)
+    here(zero_read)
+    check_range(first, char, shown, no)
+    b(beyond)
+
+    here(all_of_it)
+    cbz(total, no)
+    mov(first, 0)
+    b(numbered)
 
     here(other)  # too much of it, or more than there is
     check_range(dash, char, shown, no)
