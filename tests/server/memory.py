@@ -105,6 +105,7 @@ class Kept(Memory):
         self.body = b"" if content is None else content
         place = machine.place(bytearray(self.head + self.body), name="the answer")
         length_at = self.head.index(b"Content-Length: ") + len(b"Content-Length: ")
+        rest_at = self.head.index(b"\r\n", length_at)
         for field, value in {
             Entry.answer: place,
             Entry.answer_size: len(self.head + self.body),
@@ -112,8 +113,10 @@ class Kept(Memory):
             Entry.fresh_size: len(self.fresh),
             Entry.date_at: self.head.index(b"Date: ") + len(b"Date: "),
             Entry.length_at: length_at,
-            Entry.fields_at: self.head.index(b"\r\n", length_at),
             Entry.fields_end: len(self.head) - len(b"\r\n\r\n"),
+            Entry.body: place + len(self.head),
+            Entry.rest: place + rest_at,
+            Entry.rest_size: len(self.head) - 4 - rest_at + len(b"\r\nContent-Range: bytes "),
             Entry.status: 200,
             Entry.file: file,
             Entry.life: Life.KEPT,

@@ -20,6 +20,7 @@ from svc0.server.cache import (
     KEY_MAX,
     SHELVES,
     SLACK,
+    SLASH,
     Cache,
     Entry,
     Life,
@@ -29,6 +30,7 @@ from svc0.server.cache import (
 from svc0.server.connection import NO_FILE, Buffer, Connection
 from svc0.server.response import DATE_SIZE, send_file_head
 from svc0.server.settings import SETTINGS, packed
+from svc0.server.text import STEP
 from svc0.server.workspace import Facts, Workspace
 from tests.model import respond, target
 from tests.model.conditions import format_date, validators
@@ -347,9 +349,12 @@ def test_write_heads(file: File, path: bytes, total: int | None) -> None:
         assert entry.bytes(Entry.fresh, entry[Entry.fresh_size]) == heads[304]
         if total is None:
             assert heads == dict(zip((200, 304), expected_of(file, path), strict=True))
-        date, length, rest, end = (
-            entry[at] for at in (Entry.date_at, Entry.length_at, Entry.fields_at, Entry.fields_end)
-        )
+        date, length, rest = entry[Entry.date_at], entry[Entry.length_at], entry[Entry.rest] - at
+        end = entry[Entry.fields_end]
+        line = len(b"HTTP/1.1 206 Partial Content") - len(b"HTTP/1.1 200 OK")
+        assert entry[Entry.length_end] == length + line + 4
+        assert entry[Entry.rest_size] == end - rest + len(b"\r\nContent-Range: bytes ")
+        assert entry[Entry.body] == at + len(head)
         assert head[date : date + DATE_SIZE] == format_date(NOW)
         assert head[:length].endswith(b"\r\nContent-Length: ")
         assert int(head[length:rest]) == (len(file.content) if total is None else total)
@@ -395,10 +400,25 @@ def test_read_file(content: bytes, total: int, gives: list[int], head_size: int)
         if fine:
             assert machine.read(at + head_size, total) == content[:total]
             assert entry[Entry.answer_size] == head_size + total
+            assert entry[Entry.kept] == total
             assert machine.read(at + head_size + total, SLACK) == bytes(SLACK)
         assert machine.read(at, head_size) == b"\xee" * head_size
     assert set(kernel.names) <= {"pread"}
     assert kernel.open.keys() == {FILE}
+
+
+@given(total=st.integers(1, LARGEST) | st.sampled_from([1, 9, 10, 11, 100, 1000, 10_000, LARGEST]))
+def test_note_end(total: int) -> None:
+    """How the last byte's place and the size are said of any file that is kept in memory."""
+    before, behind = b"-%d" % (total - 1), b"/%d\r\n\r\n" % total
+    with caller(under_test.note_end) as machine:
+        entry = Memory(machine, Entry)
+        entry[Entry.kept] = total
+        machine.call(int(entry))
+        assert entry[Entry.last_size] == len(before)
+        assert entry[Entry.end_size] == len(behind) - len(b"bytes=")
+        at = SLASH - len(before)
+        assert entry.bytes(Entry.end, SLASH + len(behind))[at:] == before + behind
 
 
 @pytest.mark.parametrize("size", Size)
@@ -549,3 +569,15 @@ def test_keep(status: int, path: bytes, weak: bool) -> None:
             size = Size.SMALL if status == 200 else Size.OTHER
             keeping.check(address, path, status, size)
             assert set(keeping.kernel.open) == (set() if status == 200 else {FILE})
+
+
+@pytest.mark.parametrize("size", [2 * STEP, 2 * STEP + 1])
+def test_the_longest_entity_tag_that_is_kept(size: int) -> None:
+    """That of a file of petabytes is not: two steps do not see all of it."""
+    with caller(under_test.keep) as machine:
+        keeping = Keeping(machine, File(b"hello", OLD), b"a.txt")
+        keeping.worker[Workspace.facts.etag_size] = size
+        address = machine.call(
+            200, int(keeping.connection), int(keeping.worker), kernel=keeping.kernel
+        )
+        assert bool(address) == (size <= 2 * STEP)

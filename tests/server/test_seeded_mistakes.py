@@ -695,8 +695,8 @@ SEEDS = {
         ),
         Seed(
             "parts.read_number",
-            "cbz(value, done)",
-            "nop()",
+            "b.le(none)",
+            "b.lt(none)",
             of("test_parts.test_what_is_asked_for", requests=[(b"100.webmanifest", b"bytes=07-8")]),
             ORACLE,
             "assert answer == bytes(server.tree.sent) == long_way(server, head)",
@@ -708,7 +708,7 @@ SEEDS = {
             "OUTPUT_MAX",
             of("test_parts.test_as_many_parts_as_there_is_room_for"),
             SANITIZER,
-            "copy_some(out, at, size)",
+            "write_part(first, size)",
             "behind the end of Buffer.output of Buffer",
         ),
         Seed(

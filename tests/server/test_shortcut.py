@@ -521,6 +521,36 @@ def test_a_short_entity_tag() -> None:
             server.do(let_go)
 
 
+PLAIN = [
+    *(b'"' + b"x" * size + b'"' for size in range(32)),
+    *(TAG[:at] + b"x" + TAG[at + 1 :] for at in range(1, len(TAG) - 1)),
+    *(TAG[:1] + b"x" + TAG[1:], TAG[:-1] + b'x"', TAG[:2] + TAG[3:], b'"' + TAG[1:].upper()),
+    *(b'"a,b"', b'"W/"', b'"\xe4"'),
+]
+ODD = [
+    *(b"*", b'"', b"x", b"W", b"W/", b'W/"', b'"x', b'x"', b'w/"x"', b'W/W/"x"', b'W/W/"x', b'"""'),
+    *(b'"%s" "' % (b"x" * size) for size in range(29)),
+    *(b'"%s"x"' % (b"x" * size) for size in range(29)),
+    *(b'"x", ' + TAG, TAG + b', "x"', b'"x",' + TAG, TAG + b"x", TAG + b'"', b'"' + TAG, TAG[1:]),
+    *(TAG[:-1], TAG[:-1] + b"x", b'"x" ' + TAG, b'"x" W/' + TAG, b", " + TAG, TAG + b","),
+]
+
+
+@pytest.mark.parametrize("since", [b"", b"If-Modified-Since: " + MODIFIED + b"\r\n"])
+@pytest.mark.parametrize("weak", [b"", b"W/"])
+def test_another_entity_tag(weak: bytes, since: bytes) -> None:
+    """One plain entity-tag is compared here, weakly; whatever else goes the long way."""
+    with serving() as server:
+        for tags, said in (([TAG, *PLAIN], QUEUED), (ODD, BEGUN)):
+            for tag in tags:
+                for method in b"GET", b"HEAD":
+                    fields = since + b"If-None-Match: " + weak + tag + b"\r\n"
+                    assert check_one(server, head_of(b"/a.txt", fields, method)) == said, tag
+        for field in b"If-Match: " + TAG, b"If-Unmodified-Since: " + MODIFIED, b"Range: bytes=0-1":
+            fields = since + b'If-None-Match: "x"\r\n' + field + b"\r\n"
+            assert check_one(server, head_of(b"/a.txt", fields)) == BEGUN
+
+
 def test_what_is_not_what_it_was_is_left_alone() -> None:
     """An entry of an earlier epoch, a file that was written to: the long way looks."""
     with serving() as server:

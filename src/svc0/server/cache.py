@@ -40,8 +40,11 @@ HEAD_ROOM = 1024
 SLACK = 128
 """Zeros behind what is kept in memory: who copies some of it by steps reads on over its end."""
 
-FRESH_ROOM = 320
+FRESH_ROOM = 256
 """Bytes for the whole answer that says that nothing has changed (304)."""
+
+SLASH, END_ROOM = 6, 22
+"""Where in the end of Content-Range its slash is, and the bytes for that, in steps of 16."""
 
 
 class Shelf(NamedTuple):
@@ -69,6 +72,8 @@ SHELVES = {
     Size.OTHER: Shelf(128, 4 << 10),
 }
 BUCKETS = 2048
+assert max(shelf.room for shelf in SHELVES.values()) < 10 ** (SLASH - len("-"))
+assert SLASH + len("/") + SLASH - len("-") + len("\r\n\r\n") <= END_ROOM - SLASH
 assert sum(shelf.places for shelf in SHELVES.values()) <= BUCKETS // 2
 NEWCOMERS = 1024
 
@@ -90,13 +95,20 @@ class Entry(Struct):
     last: u64  # of the key: its last eight bytes, or all of fewer
     hash: u32
     key_size: u32
-    answer: u64  # where its answer lies
+    answer: u64  # where its answer lies,
+    body: u64  # in that what is behind the head,
+    rest: u64  # and the fields behind the number of Content-Length
     answer_size: u32  # head and body
     head_size: u32
     fresh_size: u32
-    length_at: u32  # in the head: where the number behind Content-Length begins,
-    fields_at: u32  # and where it ends
-    fields_end: u32  # where the last field ends
+    length_at: u32  # in the head: where the number behind Content-Length begins
+    length_end: u32  # where one of four digits ends, in the head of a part
+    rest_size: u32  # of those fields, and of Content-Range up to what it says
+    kept: u32  # bytes of the file that lie behind the head
+    end_size: u32  # of how Content-Range ends, less the unit that Range has before its numbers,
+    end: u8 = array(END_ROOM)  # from SLASH on: "/1000" and the empty line; before it: "-999"
+    last_size: u8  # of what is before it
+    fields_end: u32  # in the head: where the last field ends
     date_at: u32  # where Date is
     status: u32
     pins: u32  # connections to which it is being sent

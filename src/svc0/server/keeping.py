@@ -13,6 +13,7 @@ from .cache import (
     KEY_MAX,
     SHELVES,
     SLACK,
+    SLASH,
     Entry,
     Size,
     confirm_entry,
@@ -26,8 +27,11 @@ from .cache import (
 from .connection import Buffer, Connection
 from .log import write_tail
 from .macros import point, put
+from .parts import LENGTH_END
+from .ranges import UNIT
 from .response import (
     BEFORE_DATE,
+    CONTENT_RANGE,
     DATE_SIZE,
     put_ranges,
     put_refusal,
@@ -37,7 +41,7 @@ from .response import (
 )
 from .settings import SETTINGS, Settings
 from .status import status_line
-from .text import copy, find_byte, visible_length, write_decimal
+from .text import STEP, copy, find_byte, visible_length, write_decimal
 from .watch import watch_file, watch_path
 from .workspace import Facts, Workspace
 
@@ -65,6 +69,9 @@ def keep(status: w0, connection: x27, worker: x28) -> x0:
         ldrb(w9, [worker, Workspace.facts.etag])
         cmp(w9, ord("W"))
         b.eq(no)  # it was changed just now: soon it will have another entity-tag
+        ldr(x9, [worker, Workspace.facts.etag_size])
+        cmp(x9, 2 * STEP)
+        b.hi(no)
         bl(keep_file)
         b(leave)
 
@@ -291,13 +298,18 @@ def write_heads(entry: x0, worker: x28) -> None:
         note_place(of, at, Entry.date_at, DATE_SIZE)
         bl(put_type)
         note_place(of, at, Entry.length_at)
+        add(x9, x9, LENGTH_END)
+        str_(w9, [of, Entry.length_end])
         ldr(x1, [worker, Workspace.facts.total])
         bl(write_decimal)
-        note_place(of, at, Entry.fields_at)
+        str_(x0, [of, Entry.rest])
         bl(put_validators)
         bl(put_ranges)
         note_place(of, at, Entry.fields_end)
+        ldr(x10, [of, Entry.rest])
+        note_place(of, x10, Entry.rest_size, -len(CONTENT_RANGE))
         put(x0, b"\r\n\r\n")
+        str_(x0, [of, Entry.body])
         note_place(of, at, Entry.head_size)
         note_place(of, at, Entry.answer_size)
         mov(x0, of)
@@ -324,7 +336,7 @@ def note_place(entry: X, begin: X, field: int, before: int = 0) -> None:
     """Macro: note where x0 is in a head, or so many bytes before.  Uses x9."""
     sub(x9, x0, begin)
     if before:
-        sub(x9, x9, before)
+        sub(x9, x9, before) if before > 0 else add(x9, x9, -before)
     str_(w9, [entry, field])
 
 
@@ -348,6 +360,7 @@ def read_file(entry: x0, worker: x28) -> x0:
         ldr(w9, [of, Entry.head_size])
         add(x9, x9, total)
         str_(w9, [of, Entry.answer_size])
+        str_(total.w, [of, Entry.kept])
         b.eq(whole)
         ldr(w0, [worker, Workspace.file])
         add(x1, to, done)
@@ -363,10 +376,53 @@ def read_file(entry: x0, worker: x28) -> x0:
         movi(v0.b16, 0)
         for at in range(0, SLACK, 32):
             stp(v0.q, v0.q, [x9, at])
+        cbz(total, leave)
+        mov(x0, of)
+        bl(note_end)
+        mov(x0, 0)
         b(leave)
 
         here(failed)
         mov(x0, -1)
+    ret()
+
+
+@routine
+def note_end(entry: x0) -> None:
+    """Write how Content-Range ends if a part of an entry's file goes on up to its end.
+
+    "-999" "/1000\\r\\n\\r\\n"       up to SLASH, and from there on
+    """
+    of = x19
+
+    with frame(of):
+        mov(of, entry)
+        add(x0, of, Entry.end)
+        mov(w9, ord("-"))
+        strb(w9, [x0], 1)
+        ldr(w1, [of, Entry.kept])
+        sub(x1, x1, 1)
+        bl(write_decimal)
+        add(x9, of, Entry.end)
+        sub(x10, x0, x9)
+        strb(w10, [of, Entry.last_size])
+        mov(x11, SLASH)
+        sub(x11, x11, x10)
+        lsl(x11, x11, 3)
+        ldr(x10, [x9])
+        lsl(x10, x10, x11)
+        str_(x10, [x9])
+        add(x0, x9, SLASH)
+        mov(w9, ord("/"))
+        strb(w9, [x0], 1)
+        ldr(w1, [of, Entry.kept])
+        bl(write_decimal)
+        mov(w9, int.from_bytes(b"\r\n\r\n", "little"))
+        str_(w9, [x0], 4)
+        add(x9, of, int(Entry.end) + SLASH)
+        sub(x9, x0, x9)
+        sub(x9, x9, len(UNIT))
+        str_(w9, [of, Entry.end_size])
     ret()
 
 

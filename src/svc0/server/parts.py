@@ -9,7 +9,8 @@
 
 What is asked for is mostly what is answered, so the range is copied as it came, and only numbers
 that did not come are written.  This holds because zeros in front go the long way, as does whatever
-else is not plainly one range: several, spaces, other units (ranges.py).
+else is not plainly one range: several, spaces, other units (ranges.py).  How Content-Range ends is
+kept with the file, up from the number of its last byte (keeping.py).
 
 The answer is one piece, in the output of the connection's buffer, and waits there as those do that
 lie in the cache: the next one is made behind it.
@@ -18,7 +19,7 @@ lie in the cache: the next one is made behind it.
 from svc0.a64 import *
 from svc0.kernel.structs import IoVector
 
-from .cache import HEAD_ROOM, SHELVES, SLACK, Entry
+from .cache import HEAD_ROOM, SHELVES, SLACK, SLASH, Entry
 from .connection import Buffer, Connection
 from .limits import OUTPUT_MAX
 from .log import TAIL_MAX
@@ -26,7 +27,7 @@ from .macros import point
 from .mime import CONTENT_TYPES
 from .ranges import UNIT
 from .request import Kind
-from .response import BEFORE_DATE, DATE_SIZE, refuse
+from .response import BEFORE_DATE, CONTENT_RANGE, DATE_SIZE, refuse
 from .status import SLOTS, STATUSES
 from .text import PAIRS, STEP
 from .workspace import Facts, Workspace
@@ -41,6 +42,8 @@ DIGITS_MAX = 8
 
 assert 10 ** (2 * DIGITS_MAX) < 2**63
 
+RANGE_MAX = len(UNIT) + 2 * DIGITS_MAX + len("-")
+
 BLOCK = 4 * STEP
 BLOCKS = v0.b16, v1.b16, v2.b16, v3.b16
 
@@ -54,98 +57,114 @@ BEFORE = b": " + UNIT
 """What stands before a range: one word.  Other spellings go the long way."""
 assert len(BEFORE) == 8
 
-CONTENT_RANGE = b"\r\nContent-Range: bytes "
+DASH, END, OTHER = -1, -2, -128
+"""What stands behind a number, as DIGITS have it: so that one bit tells it from a digit."""
+
+KNOWN = {ord("-"): DASH, ord("\r"): END} | {ord("0") + digit: digit for digit in range(10)}
+DIGITS = bytes(KNOWN.get(byte, OTHER) & 0xFF for byte in range(256))
+"""What each byte of a range is."""
+
+LAST_OF_FIELDS = b"\r\nAccept-Ranges: bytes"
 TAIL = b'" 206 '
-END = b"\r\n\r\n"
 TEXTS = Data(
-    bytes(LEAD)
-    + LINE
-    + CONTENT_RANGE.ljust(2 * STEP, b"\0")
+    DIGITS
     + BEFORE
     + (10).to_bytes(8, "little")
+    + bytes(LEAD)
+    + LINE
+    + (LAST_OF_FIELDS + CONTENT_RANGE)[-2 * STEP :]
     + TAIL.ljust(8, b"\0")
-    + END.ljust(8, b"\0"),
+    + (100).to_bytes(8, "little"),
     align=STEP,
 )
-"""The status line, and what else is written or compared; two words of it at a time."""
-RANGE_AT, BEFORE_AT, TAIL_AT = 2 * STEP, 4 * STEP, 5 * STEP
+"""The digits, and what else is compared, calculated with or written; two words of it at a time."""
+BEFORE_AT = len(DIGITS)
+LINE_AT, RANGE_AT, TAIL_AT = BEFORE_AT + STEP, BEFORE_AT + 3 * STEP, BEFORE_AT + 5 * STEP
+assert len(TEXTS) == TAIL_AT + STEP
+
+LENGTH_END = len(LINE) - len(LINE_OF_200) + 4
+"""Where a length of four digits ends in the head of a part, from where it begins in that of 200."""
 
 TO_LENGTH = LINE_OF_200 + b"\n" + BEFORE_DATE + b"\r\nContent-Type: \r\nContent-Length: "
 OPENING = 3 * BLOCK
 """Bytes that are copied of the head of the whole file, so that all up to the length is there."""
 assert len(TO_LENGTH) + DATE_SIZE + max(map(len, CONTENT_TYPES.values())) <= OPENING
 
-FIELDS = b"\r\nLast-Modified: \r\nETag: \r\nAccept-Ranges: bytes"
+FIELDS = b"\r\nLast-Modified: \r\nETag: " + LAST_OF_FIELDS
 VALIDATORS = 2 * BLOCK
 """Bytes that are copied of what stands behind the length."""
 assert len(FIELDS) + DATE_SIZE + sizeof(Facts.etag) <= VALIDATORS <= SLACK
-assert BLOCK <= SLACK
+assert 2 * BLOCK <= SLACK
 
 PART_ROOM = HEAD_ROOM + PART_MAX
 """Bytes for an answer, and for what the steps that write it write behind it."""
-assert 2 * STEP + OPENING + VALIDATORS + 4 * STEP + BLOCK < HEAD_ROOM, (
-    "a block more than a head is there, too, behind a file that is kept"
+assert 2 * STEP + OPENING + VALIDATORS + 4 * STEP + 2 * BLOCK < HEAD_ROOM, (
+    "two blocks more than a head is there, too, behind a file that is kept"
 )
 
 
 # --- numbers --------------------------------------------------------------------------
 
 
-def read_number(value: X, at: X, behind: X, ten: X, none: Label) -> None:
-    """Macro: the number behind ``at``, which moves to what stands behind it; or go where none is.
+def read_number(value: X, at: X, behind: X, ten: X, none: Label) -> Label:
+    """Macro: the number that ``at`` begins with, and what DIGITS have of the byte behind it.
 
-    That byte is loaded, too.  Nothing but zero begins with a zero.  x9 is lost.
+    ``at`` moves behind that byte.  Go where no number is, or where it begins with a zero, which is
+    for ``read_zero``.  x9 is DIGITS.  Leaves where it is done.
     """
-    more, done = label(), label()
+    done = label()
 
-    ldrb(behind.w, pre[at, 1])
-    sub(value.w, behind.w, ord("0"))
-    cmp(value.w, 9)
-    b.hi(none)
-    ldrb(behind.w, pre[at, 1])
-    cbz(value, done)
-    sub(w9, behind.w, ord("0"))
-    cmp(w9, 9)
-    b.hi(done)
+    ldrb(value.w, [at], 1)
+    ldrsb(value.w, [x9, value])
+    cmp(value.w, 0)
+    b.le(none)
+    ldrb(behind.w, [at], 1)
+    ldrsb(behind.w, [x9, behind])
+    tbnz(behind.w, 31, done)
 
     more = here()
-    madd(value, value, ten, x9)
-    ldrb(behind.w, pre[at, 1])
-    sub(w9, behind.w, ord("0"))
-    cmp(w9, 9)
-    b.ls(more)
+    madd(value, value, ten, behind)
+    ldrb(behind.w, [at], 1)
+    ldrsb(behind.w, [x9, behind])
+    tbz(behind.w, 31, more)
 
     here(done)
+    return done
 
 
-def put_number(out: X, number: X, pairs: X, hundred: X, digits: int, at: int = 0) -> None:
-    """Macro: write a number of up to four or six digits ``at`` bytes from ``out``, and step over.
+def read_zero(value: X, at: X, behind: X, done: Label, none: Label) -> None:
+    """Macro: what is behind a zero, with which no number but zero begins; or go where none is."""
+    tbnz(value.w, 31, none)
+    ldrb(behind.w, [at], 1)
+    ldrsb(behind.w, [x9, behind])
+    b(done)
 
-    It is not zero if it has four at most.  Leaves its text in x9, and in x10 eight times how many
-    digits it has less than it could; x11 and x12 are lost.  Eight bytes are written.
+
+def make_number(number: X, pairs: X, hundred: X, digits: int) -> None:
+    """Macro: the text of a number of up to four or six digits, in x11.
+
+    It is not zero if it has four at most.  Leaves in x10 eight times how many digits it has less
+    than it could; x12 and, for six digits, x13 are lost.
     """
     udiv(x11, number, hundred)
-    msub(x9, x11, hundred, number)
-    ldrh(w9, [pairs, x9, lsl(1)])
+    msub(x12, x11, hundred, number)
+    ldrh(w12, [pairs, x12, lsl(1)])
     if digits == 6:
         udiv(x10, x11, hundred)
-        msub(x12, x10, hundred, x11)
-        ldrh(w12, [pairs, x12, lsl(1)])
+        msub(x13, x10, hundred, x11)
+        ldrh(w13, [pairs, x13, lsl(1)])
         ldrh(w11, [pairs, x10, lsl(1)])
-        orr(x12, x11, x12, lsl(16))
+        orr(x11, x11, x13, lsl(16))
     else:
-        ldrh(w12, [pairs, x11, lsl(1)])
-    orr(x9, x12, x9, lsl(8 * (digits - 2)))
-    eor(x10, x9, 0x3030303030303030)
+        ldrh(w11, [pairs, x11, lsl(1)])
+    orr(x11, x11, x12, lsl(8 * (digits - 2)))
+    eor(x10, x11, 0x3030303030303030)
     if digits == 6:
         orr(x10, x10, 1 << 8 * (digits - 1))  # zero has a digit too
     rbit(x10, x10)
     clz(x10, x10)
     and_(x10, x10, 0x38)
-    lsr(x9, x9, x10)
-    stur(x9, [out, at])
-    add(out, out, digits + at) if digits + at >= 0 else sub(out, out, -digits - at)
-    sub(out, out, x10, lsr(3))
+    lsr(x11, x11, x10)
 
 
 def nothing() -> None:
@@ -154,12 +173,16 @@ def nothing() -> None:
         mov(register, 0)
 
 
-def check_end(size: X, text: X, at: X, char: X, no: Label) -> None:
-    """Macro: the size of a range that ends here; or go where it does not, or is too long."""
-    sub(size, at, text)
-    cmp(char.w, ord("\r"))
-    ccmp(size, 2 * DIGITS_MAX + len("-"), 2, Condition.eq)
+def check_range(dash: X, end: X, shown: X, no: Label) -> None:
+    """Macro: go on if a range has its dash, ends where it should, and is not too long."""
+    cmn(dash.w, -DASH)
+    ccmn(end.w, -END, 0, Condition.eq)
+    ccmp(shown, RANGE_MAX, C, Condition.eq)
     b.hi(no)
+
+
+C = 2
+"""The flags of what is not below, as ``ccmp`` leaves them where it does not compare."""
 
 
 # --- what is asked for ------------------------------------------------------------------
@@ -171,84 +194,123 @@ def take_part(
 ) -> tuple[x0, x1, x2, x3, x4, x5]:
     """Answer a GET of an entry's file with the one Range that came: as ``choose_answer``.
 
-    The first is 0 if the range is not for here, or its part is too large: then nothing was done.
+    The first is 0 if the range is not for here, its part is too large, or there is no room because
+    others wait: then nothing was done.
     """
-    first, last, text, shown, size, head = x1, x2, x3, x4, x5, x8
-    at, char, ten, total, out, pairs, hundred = x6, x7, x13, x14, x15, x16, x17
-    suffix, open_, other, numbered, to_end, beyond, no = (label() for _ in range(7))
+    first, last, total, end_size, shown, size = x1, x2, x3, x4, x5, x6
+    at, dash, char, texts, ten = x7, x8, x10, x9, x15
+    text, end = v4, v5
+    tail, hundred, pairs = x14, x16, x17
+    zero, zero_last, zero_suffix, suffix, open_, other, numbered = (label() for _ in range(7))
+    measured, sized, placed, others, beyond, no = (label() for _ in range(6))
+    all_of_it, zero_read = label(), label()
 
-    ldr(text.w, [buffer, int(Buffer.request.firsts) + 8 * Kind.RANGE])
-    adr(x10, TEXTS)
-    add(text, text, buffer)
-    add(text, text, int(Buffer.input) + len(UNIT))
-    ldp(x9, ten, [x10, BEFORE_AT])
-    ldur(x10, [text, -len(BEFORE)])
-    sub(at, text, 1)
-    cmp(x9, x10)
+    ldr(shown, [buffer, int(Buffer.request.firsts) + 8 * Kind.RANGE])
+    adr(texts, TEXTS)
+    add(at, buffer, shown.w, uxtw())
+    lsr(shown, shown, 32)  # with the unit
+    add(at, at, int(Buffer.input) + len(UNIT))
+    ldp(x10, ten, [texts, BEFORE_AT])
+    ldur(x11, [at, -len(BEFORE)])
+    ldr(text.q, [at])
+    ldp(total.w, end_size.w, [entry, Entry.kept])
+    cmp(x10, x11)
     b.ne(no)
-    ldp(w9, head.w, [entry, Entry.answer_size])
-    sub(total, x9, head)  # none, if it is the file that is kept
-    read_number(first, at, char, ten, suffix)
-    cmp(char.w, ord("-"))
-    b.ne(no)
-    read_number(last, at, char, ten, open_)
-    check_end(shown, text, at, char, no)
+    first_read = read_number(first, at, dash, ten, zero)
+    last_read = read_number(last, at, char, ten, zero_last)
     sub(size, last, first)
     cmp(size, PART_MAX)
     ccmp(last, total, C, Condition.lo)
-    b.hs(other)
+    ccmn(dash.w, -DASH, 0, Condition.lo)
+    ccmn(char.w, -END, 0, Condition.eq)
+    ccmp(shown, RANGE_MAX, C, Condition.eq)
+    b.hi(other)
     add(size, size, 1)
-    add(first, first, head)
-    b(write_part)
+    ldur(end.q, [entry, int(Entry.end) + SLASH])
+
+    here(measured)
+    adr(pairs, PAIRS)
+    ldp(tail, hundred, [texts, TAIL_AT])
+    make_number(size, pairs, hundred, 4)
+
+    here(sized)
+    point(x8, buffer, int(Buffer.output) + STEP)
+    within(x8, Buffer.output)
+    ldr(w12, [worker, Workspace.queued])
+    cbnz(w12, others)
+
+    here(placed)
+    write_head(entry, texts, text, shown, end, end_size)
+    write_part(first, size)
+    put_tail(tail, ten)
+    mov(x5, 206)
+    ret()
+
+    here(zero)
+    read_zero(first, at, dash, first_read, suffix)
+
+    here(zero_last)
+    read_zero(last, at, char, last_read, open_)
 
     here(open_)  # the first as it came, with the dash
-    check_end(shown, text, at, char, no)
+    check_range(dash, last, shown, no)
     cmp(first, total)
     b.hs(beyond)
-    ldr(v0.q, [text])
-    add(text, worker, Workspace.tail)
-    str_(v0.q, [text])
-    add(out, text, shown)
-    adr(pairs, PAIRS)
-    mov(hundred, 100)
-    b(to_end)
-
-    here(suffix)
-    cmp(char.w, ord("-"))
-    b.ne(no)
-    read_number(last, at, char, ten, no)
-    check_end(shown, text, at, char, no)
-    cbz(last, beyond)
-    cbz(total, no)
-    subs(first, total, last)
-    csel(first, first, xzr, Condition.hs)
-
-    here(numbered)
-    add(text, worker, Workspace.tail)
-    mov(out, text)
-    adr(pairs, PAIRS)
-    mov(hundred, 100)
-    put_number(out, first, pairs, hundred, 6)
-    mov(w9, ord("-"))
-    strb(w9, [out], 1)
-
-    here(to_end)
     sub(size, total, first)
     cmp(size, PART_MAX)
     b.hi(no)
-    sub(last, total, 1)
-    put_number(out, last, pairs, hundred, 6)
-    sub(shown, out, text)
-    add(first, first, head)
-    b(write_part)
+    load_end(end, end_size, entry, behind=len("-"))
+    b(measured)
+
+    here(suffix)
+    read_number(size, at, char, ten, zero_suffix)
+    check_range(first, char, shown, no)
+    subs(first, total, size)
+    b.lo(all_of_it)
+    cmp(size, PART_MAX)
+    b.hi(no)
+    sub(at, at, shown)
+    mov(x8, 8 * (len(UNIT + b"-") + 4))
+    sub(x8, x8, shown, lsl(3))
+    adr(pairs, PAIRS)
+    ldp(tail, hundred, [texts, TAIL_AT])
+    show_end(first, text, shown, end, end_size, entry)
+    mov(x10, x8)
+    ldur(w11, [at, len(UNIT)])  # how many there are, as it came
+    b(sized)
+
+    here(zero_suffix)
+    read_zero(size, at, char, zero_read, no)
+    here(zero_read)
+    check_range(first, char, shown, no)
+    b(beyond)
+
+    here(all_of_it)
+    cbz(total, no)
+    mov(first, 0)
+    b(numbered)
 
     here(other)  # too much of it, or more than there is
+    check_range(dash, char, shown, no)
     cmp(last, total)
     b.lo(no)
     cmp(first, last)
     b.hi(no)
     cmp(first, total)
-    b.lo(numbered)
+    b.hs(beyond)
+
+    here(numbered)
+    sub(size, total, first)
+    cmp(size, PART_MAX)
+    b.hi(no)
+    adr(pairs, PAIRS)
+    mov(hundred, 100)
+    show_end(first, text, shown, end, end_size, entry)
+    b(measured)
+
+    here(others)
+    find_room(x8, w12, no)
+    b(placed)
 
     here(beyond)
     ldrb(w9, [entry, Entry.shelf])
@@ -260,12 +322,31 @@ def take_part(
     ret()
 
 
-C = 2
-"""The flags of what is not below, as ``ccmp`` leaves them where it does not compare."""
+def load_end(end: V, end_size: X, entry: X, behind: int = 0) -> None:
+    """Macro: how Content-Range ends, from the dash on or behind it; x10 and x11 are lost.
 
-assert Entry.head_size == Entry.answer_size + 4
+    ``end_size`` grows by what stands before the slash.
+    """
+    ldrb(w10, [entry, Entry.last_size])
+    sub(x11, entry, x10)
+    ldur(end.q, [x11, int(Entry.end) + SLASH + behind])
+    add(end_size, end_size, x10)
+    if behind:
+        sub(end_size, end_size, behind)
+
+
+def show_end(first: X, text: V, shown: X, end: V, end_size: X, entry: X) -> None:
+    """Macro: what Content-Range says of a part from there to the end; x10 to x13 are lost."""
+    make_number(first, x17, x16, 6)
+    fmov(text.d, x11)
+    mov(shown, len(UNIT) + 6)
+    sub(shown, shown, x10, lsr(3))
+    load_end(end, end_size, entry)
+
+
 assert max(shelf.room for shelf in SHELVES.values()) < 10**5
 assert len("12345-12345") <= STEP <= TAIL_MAX
+assert Entry.end_size == Entry.kept + 4
 
 
 # --- what is answered -------------------------------------------------------------------
@@ -278,120 +359,93 @@ def copy_blocks(out: X, text: X, size: int) -> None:
         st1(BLOCKS, [out], BLOCK)
 
 
-def copy_some(out: X, text: X, size: X) -> None:
-    """Macro: copy so many bytes, one at least, by blocks: all three are lost.  Uses v0 to v3."""
+def write_head(entry: X, texts: X, text: V, shown: X, end: V, end_size: X) -> None:
+    """Macro: the head of a part, in x0 and up to x8, where there is room for the head of 200.
+
+    Its Content-Length is in x11, as ``make_number`` leaves it.  It says that it is what is in
+    ``text``, and goes on as in ``end``; ``shown`` is larger than the one, and ``end_size`` smaller
+    than the other, by the size of the unit.  Leaves in x13 where what is kept of the file begins;
+    x2, x3, x7 and x12 are lost.
+    """
+    out, answer, length_end, rest, rest_size, rest_end = x8, x12, x2, x3, x7, x7
+
+    ldp(answer, x13, [entry, Entry.answer])
+    ldp(length_end.w, rest_size.w, [entry, Entry.length_end])
+    ldr(rest, [entry, Entry.rest])
+    copy_blocks(out, answer, OPENING)
+    ldp(v0.q, v1.q, [texts, LINE_AT])
+    stp(v0.q, v1.q, [out, -OPENING - STEP])
+    sub(x0, out, OPENING + STEP - LEAD)
+    add(out, x0, length_end)
+    stur(x11, [out, -4])
+    sub(out, out, x10, lsr(3))
+
+    add(rest_end, out, rest_size)
+    copy_blocks(out, rest, VALIDATORS)
+    ldp(v0.q, v1.q, [texts, RANGE_AT])
+    stp(v0.q, v1.q, [rest_end, -2 * STEP])
+    str_(text.q, [rest_end])
+    add(out, rest_end, shown)
+    stur(end.q, [out, -len(UNIT)])
+    add(out, out, end_size)
+
+
+def write_part(first: X, size: X) -> None:
+    """Macro: the bytes behind the head, two blocks at a step; x1 and x2 are both sizes then.
+
+    x8, x13, ``size`` and v0 to v3 are lost.
+    """
+    sub(x2, x8, x0)
+    add(x13, x13, first)
+    add(x1, x2, size)
+
     again = here()
-    copy_blocks(out, text, BLOCK)
-    subs(size, size, BLOCK)
+    copy_blocks(x8, x13, 2 * BLOCK)
+    subs(size, size, 2 * BLOCK)
     b.hi(again)
 
 
-def put_tail(tail: X, size: X, begin: X) -> None:
-    """Macro: how the log's line ends: address and size, behind what ``put_number`` left last."""
-    add(tail, x28, Workspace.tail)
-    str_(begin, [tail])
-    stur(w9, [tail, len(TAIL)])
-    mov(size, len(TAIL) + 4)
-    sub(size, size, x10, lsr(3))
+def put_tail(tail: X, ten: X) -> None:
+    """Macro: how the log's line ends: address and size, with the number that is in x10 and x11."""
+    add(x3, x28, Workspace.tail)
+    str_(tail, [x3])
+    stur(w11, [x3, len(TAIL)])
+    sub(x4, ten, x10, lsr(3))
 
 
-@routine
-def write_part(
-    entry: x0, begin: x1, text: x3, shown: x4, size: x5, buffer: x19, worker: x28
-) -> tuple[x0, x1, x2, x3, x4, x5]:
-    """Make the answer: so many bytes from one of an entry's answer on, and a text that says which.
+assert len(TAIL) + 4 == 10
+assert Entry.body == Entry.answer + 8
+assert Entry.rest_size == Entry.length_end + 4
 
-    As ``choose_answer``; the first is 0 if there is no room, because others wait.
+
+def find_room(out: X, count: W, no: Label) -> None:
+    """Macro: out = where an answer can be made while so many wait, given where the first is.
+
+    That is behind the last of those that were made, too; or go where there is no room left.  x2,
+    x3, x7, x13 and x16 are lost.
     """
-    length_at, answer, at, out, fields_at, fields_end = x2, x6, x7, x8, x13, x14
-    texts, pairs, hundred = x15, x16, x17
-    placed, others, no = (label() for _ in range(3))
-
-    point(out, buffer, int(Buffer.output) + STEP)
-    within(out, Buffer.output)
-    ldr(w9, [worker, Workspace.queued])
-    cbnz(w9, others)
-
-    here(placed)  # the head of 200, up to the length, and another status line over its own
-    ldr(answer, [entry, Entry.answer])
-    mov(at, answer)
-    copy_blocks(out, at, OPENING)
-    adr(texts, TEXTS)
-    ldp(v0.q, v1.q, [texts])
-    stp(v0.q, v1.q, [out, -OPENING - STEP])
-    ldr(length_at.w, [entry, Entry.length_at])
-    ldp(fields_at.w, fields_end.w, [entry, Entry.fields_at])
-    sub(x0, out, OPENING + STEP - LEAD)
-    add(out, out, length_at)
-    adr(pairs, PAIRS)
-    mov(hundred, 100)
-    put_number(out, size, pairs, hundred, 4, at=-OPENING)
-
-    add(at, answer, fields_at)
-    sub(fields_end, fields_end, fields_at)
-    add(fields_end, out, fields_end)
-    copy_blocks(out, at, VALIDATORS)
-    ldp(v0.q, v1.q, [texts, RANGE_AT])
-    stp(v0.q, v1.q, [fields_end])
-    ldr(v0.q, [text])
-    stur(v0.q, [fields_end, len(CONTENT_RANGE)])
-    add(out, fields_end, shown)
-    add(at, answer, length_at)
-    ldur(x11, [at, -len(" ")])  # the file's size
-    orr(x11, x11, SPACE_TO_SLASH)
-    stur(x11, [out, len(CONTENT_RANGE)])
-    sub(fields_at, fields_at, length_at)
-    add(out, out, fields_at)
-    ldp(x11, x12, [texts, TAIL_AT])
-    stur(w12, [out, len(CONTENT_RANGE + b"/")])
-    add(out, out, len(CONTENT_RANGE + b"/" + END))
-
-    sub(x2, out, x0)
-    add(at, answer, begin)
-    add(x1, x2, size)
-
-    copy_some(out, at, size)
-    put_tail(x3, x4, x11)
-    mov(x5, 206)
-    ret()
-
-    here(others)
-    find_room(out, no)
-    b(placed)
-
-    here(no)
-    nothing()
-    ret()
-
-
-def find_room(out: X, no: Label) -> None:
-    """Macro: out = where an answer can be made while w9 others wait, given where the first is.
-
-    That is behind the last of those that were made, too; or go where there is no room left.  x10
-    to x14 are lost.
-    """
-    at, size, place, most = x10, x11, x12, x13
+    at, size, place, most, between = x2, x3, x7, x13, x16
     again, found, done = label(), label(), label()
 
     sub(out, out, STEP)
     add(at, x28, Workspace.vector)
-    add(at, at, x9, lsl(4))
+    add(at, at, count, uxtw(4))
     mov(most, OUTPUT_MAX)
 
     here(again)
     ldp(place, size, pre[at, -IoVector.size])
-    sub(x14, place, out)
-    cmp(x14, most)
+    sub(between, place, out)
+    cmp(between, most)
     b.lo(found)
-    subs(w9, w9, 1)
+    subs(count, count, 1)
     b.ne(again)
     b(done)
 
     here(found)
     add(place, place, size)
-    sub(x14, place, out)
+    sub(between, place, out)
     mov(most, OUTPUT_MAX - PART_ROOM)
-    cmp(x14, most)
+    cmp(between, most)
     b.hi(no)
     mov(out, place)
 
@@ -430,8 +484,5 @@ def refuse_part(entry: x0, connection: x27, worker: x28) -> tuple[x0, x1, x2, x3
 
 
 assert Connection.out_end == Connection.out + 8
-SPACE_TO_SLASH = 0x0F
-assert ord(" ") | SPACE_TO_SLASH == ord("/")
 assert IoVector.length == IoVector.base + 8
 assert IoVector.size == 1 << 4
-assert Entry.fields_end == Entry.fields_at + 4

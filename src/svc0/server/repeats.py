@@ -14,8 +14,6 @@ read as ever.  Only every fourth head that is new is kept: so who never says the
 pays for it.
 """
 
-from collections.abc import Callable
-
 from svc0.a64 import *
 
 from .connection import STOP, Buffer, Connection, Request
@@ -69,34 +67,38 @@ def find_repeat(place: X) -> None:
 
 def compare_block(one: X, other: X) -> None:
     """Macro: step over a block of both; v2 keeps what differs, v16 to v23 are lost."""
-    for at, first, second in (one, v16, v17), (one, v18, v19), (other, v20, v21), (other, v22, v23):
-        ldp(first.q, second.q, [at], 32)
+    ld1((v16.b16, v17.b16, v18.b16, v19.b16), [one], BLOCK)
+    ld1((v20.b16, v21.b16, v22.b16, v23.b16), [other], BLOCK)
     for mine, its in (v16, v20), (v17, v21), (v18, v22), (v19, v23):
         eor(mine.b16, mine.b16, its.b16)
     for into, more in (v16, v17), (v18, v19), (v16, v18), (v2, v16):
         orr(into.b16, into.b16, more.b16)
 
 
-def move_places(seen: W, out: X, into: X, place: Callable[[], None]) -> None:
-    """Macro: note where each field that was seen is, as ``place`` makes it in x1; w12, x14 go."""
-    mov(w12, seen)
-    again = here()
-    rbit(w14, w12)
-    clz(w14, w14)
-    ldr(x1, [out, x14, lsl(3)])
-    place()
-    str_(x1, [into, x14, lsl(3)])
-    sub(w14, w12, 1)
-    and_(w12, w12, w14)
-    cbnz(w12, again)
+def place_all(places: X, into: X, offset: X) -> None:
+    """Macro: note where each field is, which is so far behind where it was; both are stepped over.
+
+    Those that did not come are moved, too: nobody looks for them.  v2 and v16 to v19 are lost.
+    """
+    row = v16.d2, v17.d2, v18.d2, v19.d2
+
+    dup(v2.d2, offset)
+    for _ in range(0, Request.firsts.count, 8):
+        ld1(row, [places], BLOCK)
+        for pair in row:
+            add(pair, pair, v2.d2)
+        st1(row, [into], BLOCK)
+
+
+assert Request.firsts.count % 8 == 0
 
 
 def recall(at: X, seen: W, missed: Label) -> None:
     """Macro: step over fields that are the same as those that are kept; or go where they are not.
 
     ``at`` is where they begin, and then the head's end; ``seen`` is what is in them, and where is
-    noted.  x0 is the buffer, x17 its input, w9 where the head begins; x1, x5 to x7, x12, x14 and
-    what compare_block uses are lost.
+    noted.  x0 is the buffer, x17 its input, w9 where the head begins; x5 to x7, x12, x14 and what
+    compare_block uses are lost.
     """
     offset, ours, place, left, theirs = x5, x6, x7, x12, x14
     same = label()
@@ -135,7 +137,7 @@ def recall(at: X, seen: W, missed: Label) -> None:
     add(at, at, x12)
     add(ours, place, int(Repeat.firsts))
     add(x7, x0, int(Buffer.request.firsts))
-    move_places(seen, ours, x7, lambda: add(x1, x1, offset))
+    place_all(ours, x7, offset)
 
 
 def remember(seen: W, done: Label) -> None:
@@ -172,4 +174,13 @@ def remember(seen: W, done: Label) -> None:
 
     add(ours, place, int(Repeat.firsts))
     add(theirs, x0, int(Buffer.request.firsts))
-    move_places(seen, theirs, ours, lambda: sub(x1, x1, offset))
+    mov(w12, seen)
+    again = here()
+    rbit(w14, w12)
+    clz(w14, w14)
+    ldr(x1, [theirs, x14, lsl(3)])
+    sub(x1, x1, offset)
+    str_(x1, [ours, x14, lsl(3)])
+    sub(w14, w12, 1)
+    and_(w12, w12, w14)
+    cbnz(w12, again)

@@ -47,10 +47,10 @@ class Kind(IntEnum):
     CONNECTION = 5
     IF_NONE_MATCH = 6
     IF_MODIFIED_SINCE = 7
-    IF_MATCH = 8
-    IF_UNMODIFIED_SINCE = 9
-    RANGE = 10
-    IF_RANGE = 11
+    RANGE = 8
+    IF_RANGE = 9
+    IF_MATCH = 10
+    IF_UNMODIFIED_SINCE = 11
     ACCEPT = 12
     REFERER = 13
     USER_AGENT = 14

@@ -27,6 +27,7 @@ from .workspace import Workspace
 BEFORE_DATE = b"Server: svc0\r\nDate: "
 DATE_SIZE = len("Sun, 06 Nov 1994 08:49:37 GMT")
 ALLOWED = b"GET, HEAD, OPTIONS"
+CONTENT_RANGE = b"\r\nContent-Range: bytes "
 
 
 @routine
@@ -285,11 +286,9 @@ def put_part_of_entry(out: x0, entry: x1, worker: x28) -> x0:
         ldp(x9, x1, [worker, Workspace.first])
         sub(x1, x1, x9)
         bl(write_decimal)
-        ldr(x1, [of, Entry.answer])
-        ldr(w9, [of, Entry.fields_at])
-        ldr(w2, [of, Entry.fields_end])
-        add(x1, x1, x9)
-        sub(x2, x2, x9)
+        ldr(x1, [of, Entry.rest])
+        ldr(w2, [of, Entry.rest_size])
+        sub(x2, x2, len(CONTENT_RANGE))
         bl(copy)
         bl(put_part)
     ret()
@@ -302,7 +301,7 @@ def put_part(out: x0, worker: x28) -> x0:
 
     with frame(at):
         mov(at, out)
-        put(at, b"\r\nContent-Range: bytes ")
+        put(at, CONTENT_RANGE)
         mov(x0, at)
         ldr(x1, [worker, Workspace.first])
         bl(write_decimal)

@@ -41,11 +41,11 @@ from .workspace import BATCH_MAX, LOG_ROOM, Queued, Workspace
 UNUSUAL = 1 << Kind.CONTENT_LENGTH | 1 << Kind.TRANSFER_ENCODING | 1 << Kind.EXPECT
 """Fields with which a request goes the long way: it has a body, or may."""
 
-SPECIAL = 1 << Kind.IF_MATCH | 1 << Kind.IF_UNMODIFIED_SINCE | 1 << Kind.RANGE
-"""Fields with which the answer to a GET has to be made for this request."""
+RANGE, IF_RANGE = 1 << Kind.RANGE, 1 << Kind.IF_RANGE
+"""Fields of which a part may be made, if there are no other conditions."""
 
-RANGES = 1 << Kind.RANGE | 1 << Kind.IF_RANGE
-"""Those of which a part may be made, if there are no others."""
+assert CONDITIONS & RANGE - 1 == 1 << Kind.IF_NONE_MATCH | 1 << Kind.IF_MODIFIED_SINCE
+"""A word of conditions below RANGE has none but those that 304 is for."""
 
 PAGE = Data(b"text/html,")
 """How Accept begins of whoever would rather have a page than anything else."""
@@ -311,14 +311,15 @@ def choose_answer(
     status.  The first address is 0 if nothing of the entry answers it.
     """
     status, seen, text, size = w5, w4, x10, x11  # where the first two are set, they are results
-    other, conditional, unconditional, whole, tag, date, fresh, no = (label() for _ in range(8))
-    special, part, same = label(), label(), label()
+    conditions = w13
+    other, conditional, unconditional, whole, tag, fresh, no = (label() for _ in range(7))
+    special, part, another, weak, compare = (label() for _ in range(5))
 
     ldr(status, [entry, Entry.status])
     ldr(seen, [buffer, Buffer.request.seen])
     cmp(status, 200)
     b.ne(other)
-    tst(seen, CONDITIONS)
+    ands(conditions, seen, CONDITIONS)
     b.ne(conditional)
 
     here(unconditional)
@@ -338,39 +339,52 @@ def choose_answer(
     ret()
 
     here(conditional)
-    tst(seen, SPECIAL)
-    b.ne(special)
+    cmp(conditions, RANGE)
+    b.eq(part)
+    b.hi(special)
     tbnz(seen, Kind.IF_NONE_MATCH, tag)
-    tbnz(seen, Kind.IF_MODIFIED_SINCE, date)
-    b(unconditional)  # If-Range without Range
+
+    field_at(text, size, buffer, Kind.IF_MODIFIED_SINCE)
+    ldr(x13, [entry, Entry.rest])
+    cmp(size, DATE_SIZE)
+    b.ne(no)
+    differ_in_date(x12, text, x13)
+    cbnz(x12, no)
+    b(fresh)
 
     here(special)
-    tst(seen, CONDITIONS - RANGES)
+    cmp(conditions, RANGE + IF_RANGE)
     b.ne(no)
-    tbnz(seen, Kind.IF_RANGE, same)
+    field_at(text, size, buffer, Kind.IF_RANGE)
+    same_tag(entry, text, size, no)
 
     here(part)
     ldrb(w12, [buffer, Buffer.request.method])
     tbz(w12, 0, unconditional)  # a HEAD has no parts
     b(take_part)
 
-    here(same)
-    same_tag(entry, buffer, Kind.IF_RANGE, no)
-    b(part)
+    here(another)  # what is weak is compared without its W/, and what is short not at all
+    ldr(x12, [entry, Entry.facts.etag_size])
+    cmp(x12, STEP)
+    b.lo(no)
+    ldr(w12, [text])
+    mov(w13, WEAK)
+    and_(w12, w12, 0xFFFFFF)
+    cmp(w12, w13)
+    b.eq(weak)
+    plain_tag(text, size, no)
+    b(unconditional)  # whatever If-Modified-Since says
+
+    here(weak)
+    add(text, text, len("W/"))
+    sub(size, size, len("W/"))
+    b(compare)
 
     here(tag)
-    same_tag(entry, buffer, Kind.IF_NONE_MATCH, no)
-    b(fresh)
+    field_at(text, size, buffer, Kind.IF_NONE_MATCH)
 
-    here(date)
-    field_at(text, size, buffer, Kind.IF_MODIFIED_SINCE)
-    cmp(size, DATE_SIZE)
-    b.ne(no)
-    ldr(x13, [entry, Entry.answer])
-    ldr(w12, [entry, Entry.fields_at])
-    add(x13, x13, x12)
-    add(x13, x13, len("\r\nLast-Modified: "))
-    equal_bytes(text, x13, size, no, least=DATE_SIZE)
+    here(compare)
+    same_tag(entry, text, size, another)
 
     here(fresh)
     ldrb(w12, [entry, Entry.shelf])
@@ -415,44 +429,74 @@ assert Method.GET & 1 > Method.HEAD & 1
 FRESH_TAIL = Data(b'" 304 0'.ljust(TAIL_MAX, b"\0"), align=STEP)
 
 
-def same_tag(entry: X, buffer: X, kind: Kind, no: Label) -> None:
-    """Macro: go on if a field is an entry's entity-tag and no more; x10 to x15 are lost."""
-    text, size = x10, x11
-
-    field_at(text, size, buffer, kind)
-    ldr(x12, [entry, Entry.facts.etag_size])
-    add(x13, entry, Entry.facts.etag)
-    cmp(size, x12)
-    b.ne(no)
-    equal_bytes(text, x13, size, no)
+WEAK = int.from_bytes(b'W/"', "little")
 
 
-def equal_bytes(text: X, other: X, size: X, no: Label, least: int = 0) -> None:
-    """Macro: go on if two texts of one size are equal; x12, x14 and x15 are lost.
+def same_tag(entry: X, text: X, size: X, no: Label) -> None:
+    """Macro: go on if a text is an entry's entity-tag and no more; x12 to x17 are lost.
 
-    Those of less than eight bytes are not looked at; there are none if ``least`` says so.
+    Both are compared in two steps of 16 bytes, which overlap; no entity-tag that is kept has more.
+    Of a shorter one what stands before it is compared too, and is another.
     """
-    at, part = x12, x14
-    again, done = label(), label()
+    end, ours = x17, x12
 
-    subs(size, size, 8)
-    if least < 8:
-        b.lo(no)
-    mov(at, 0)
-
-    here(again)
-    ldr(part, [text, at])
-    ldr(x15, [other, at])
-    cmp(part, x15)
+    ldr(ours, [entry, Entry.facts.etag_size])
+    ldp(x13, x14, [text])
+    ldp(x15, x16, [entry, Entry.facts.etag])
+    add(end, text, size)
+    cmp(size, ours)
+    ccmp(x13, x15, 0, Condition.eq)
+    ccmp(x14, x16, 0, Condition.eq)
+    add(ours, entry, ours)
+    ldp(x13, x14, [end, -STEP])
+    ldp(x15, x16, [ours, int(Entry.facts.etag) - STEP])
+    ccmp(x13, x15, 0, Condition.eq)
+    ccmp(x14, x16, 0, Condition.eq)
     b.ne(no)
-    cmp(at, size)
-    b.eq(done)
-    add(at, at, 8)
-    cmp(at, size)
-    csel(at, at, size, Condition.lo)
-    b(again)
 
-    here(done)
+
+def plain_tag(text: X, size: X, no: Label) -> None:
+    """Macro: go on if a text begins with a quote, and the next one, of 32 bytes, ends it.
+
+    So it lists no more than one entity-tag.  x12 to x15 and v0 to v2 are lost.
+    """
+    ldp(v0.q, v1.q, [text])
+    movi(v2.b16, ord('"'))
+    for step, quotes in (v0, x12), (v1, x13):
+        cmeq(step.b16, step.b16, v2.b16)
+        shrn(step.b8, step.h8, 4)
+        fmov(quotes, step.d)
+    tbz(x12, 0, no)
+    ands(x12, x12, ~0xF & 2**64 - 1)
+    cset(x14, Condition.eq)
+    csel(x12, x13, x12, Condition.eq)
+    rbit(x12, x12)
+    clz(x12, x12)
+    add(x12, x12, x14, lsl(6))
+    sub(x13, size, 1)
+    cmp(x12, x13, lsl(2))
+    b.ne(no)
+
+
+def differ_in_date(different: X, text: X, fields: X) -> None:
+    """Macro: what is zero if a date is that of Last-Modified, which fields begin with.
+
+    v0 to v3 are lost.
+    """
+    ours, last = len("\r\nLast-Modified: "), DATE_SIZE - STEP
+
+    for step, begin, at in (
+        (v0, text, 0),
+        (v1, text, last),
+        (v2, fields, ours),
+        (v3, fields, ours + last),
+    ):
+        ldur(step.q, [begin, at])
+    eor(v0.b16, v0.b16, v2.b16)
+    eor(v1.b16, v1.b16, v3.b16)
+    orr(v0.b16, v0.b16, v1.b16)
+    umaxp(v0.s4, v0.s4, v0.s4)
+    fmov(different, v0.d)
 
 
 def queue_answer(buffer: X, entry: X) -> None:
