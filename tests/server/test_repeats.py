@@ -42,10 +42,16 @@ def fields_of(size: int) -> bytes:
     return fields
 
 
-def place_of(both: Both, connection: int = 0) -> Memory:
-    """What a connection has repeated."""
+def size_of(head: bytes) -> int:
+    """How many bytes the fields of a head take."""
+    fields = head.partition(b"\r\n")[2]
+    return fields.index(b"\r\n\r\n") + len(b"\r\n\r\n")
+
+
+def place_of(both: Both, size: int, connection: int = 0) -> Memory:
+    """What a connection has repeated in so many bytes."""
     machine = both.quick.machine
-    number = connection // 16 % PLACES
+    number = (connection // 16 ^ size) % PLACES
     return Memory(machine, Repeat, machine.address(REPEATS) + number * PLACE)
 
 
@@ -62,7 +68,7 @@ def keep(both: Both, head: bytes, connection: int = 0) -> None:
 
 def recalls(both: Both, head: bytes, connection: int = 0, before: bytes = b"") -> bool:
     """Whether it is answered from what was kept: as one that is not new."""
-    place = place_of(both, connection)
+    place = place_of(both, size_of(head), connection)
     others = place[Repeat.others]
     assert both.read(head, before, connection=connection)
     return place[Repeat.others] == others
@@ -78,7 +84,7 @@ def test_browsers(head: bytes) -> None:
     with reading() as both:
         clear(both)
         assert [recalls(both, head) for _ in range(PATIENCE)] == [False] * PATIENCE
-        place = place_of(both)
+        place = place_of(both, len(fields))
         assert place[Repeat.text_size] == len(fields)
         assert place.bytes(Repeat.text)[: len(fields)] == fields
         assert recalls(both, head)
@@ -99,7 +105,7 @@ def test_sizes(over: int) -> None:
             head = LINE + fields_of(size)
             keep(both, head)
             fits = len(head) >= WORTH and size <= FIELDS_ROOM
-            assert place_of(both)[Repeat.text_size] == (size if fits else 0)
+            assert place_of(both, size)[Repeat.text_size] == (size if fits else 0)
             if len(head) >= WORTH:
                 assert recalls(both, head) == fits
 
@@ -112,13 +118,13 @@ def test_few_fields_of_a_large_head() -> None:
         for fields in (b"\r\n", b"Host: a\r\n\r\n", b"X: ".ljust(BLOCK - 5, b"y") + b"\r\n\r\n"):
             for _ in range(2 * PATIENCE):
                 assert both.read(line + fields)
-            assert place_of(both)[Repeat.text_size] == 0
+            assert place_of(both, len(fields))[Repeat.text_size] == 0
         fields = b"Host: ".ljust(BLOCK - 4, b"y") + b"\r\n\r\n"
         keep(both, line + fields)
-        assert place_of(both)[Repeat.text_size] == BLOCK == len(fields)
+        assert place_of(both, BLOCK)[Repeat.text_size] == BLOCK == len(fields)
         assert recalls(both, line + fields)
         keep(both, line + b"X: ".ljust(BLOCK - 4, b"y") + b"\r\n\r\n")
-        assert place_of(both)[Repeat.text_size] == 0, "nothing in it is ours"
+        assert place_of(both, BLOCK)[Repeat.text_size] == 0, "nothing in it is ours"
 
 
 # --- what is the same --------------------------------------------------------------------
@@ -136,25 +142,23 @@ def test_every_byte_counts(size: int) -> None:
                 near[at] ^= 0x20
                 keep(both, LINE + fields)
                 assert not recalls(both, LINE + bytes(near))
-                assert place_of(both)[Repeat.text_size] == 0
-                place_of(both)[Repeat.others] = 0
+                assert place_of(both, size)[Repeat.text_size] == 0
+                place_of(both, size)[Repeat.others] = 0
         for broken in (fields[:-2] + b"\n\n", fields[:-4] + b"xx\r\n", b"\0" + fields[1:]):
             keep(both, LINE + fields)
             assert not both.read(LINE + broken)
-            place_of(both)[Repeat.others] = 0
+            place_of(both, size)[Repeat.others] = 0
 
 
 def test_who_never_says_the_same_pays_little() -> None:
-    """What was kept in vain is not compared again; other sizes leave it alone."""
+    """What was kept in vain is not compared again; other sizes have other places, or leave it."""
     head, other = LINE + fields_of(300), LINE + fields_of(300).replace(b"f", b"g")
     with reading() as both:
         clear(both)
         keep(both, head)
-        for size in (256, 299, 301, 1000):
+        for size in (256, 299, 301, 1000, 300 + PLACES):
             assert not recalls(both, LINE + fields_of(size))
-            if not place_of(both)[Repeat.others] % PATIENCE:
-                keep(both, head)
-        assert recalls(both, head)
+            assert recalls(both, head)
         assert not recalls(both, other)
         assert not recalls(both, head)
 
@@ -166,10 +170,23 @@ def test_what_is_not_all_of_the_input() -> None:
         clear(both)
         keep(both, head)
         assert not recalls(both, head + GET)
-        place_of(both)[Repeat.others] = 0
+        place_of(both, 400)[Repeat.others] = 0
         assert recalls(both, head, before=len(GET) * b"x")
         for cut in range(1, len(head)):
             assert not both.read(head[:-cut])
+
+
+def test_sizes_have_places_of_their_own() -> None:
+    """A browser asks for a page, its pictures and its scripts by turns, and differently."""
+    heads = [LINE + fields_of(size) for size in (300, 310, 322, 341)]
+    with reading() as both:
+        clear(both)
+        for head in heads:
+            keep(both, head)
+        for head in heads * 2:
+            assert recalls(both, head)
+        keep(both, LINE + fields_of(300 + PLACES))
+        assert [recalls(both, head) for head in heads] == [False, True, True, True]
 
 
 def test_places() -> None:

@@ -491,7 +491,7 @@ SEEDS = {
             "nop()",
             of("test_repeats.test_sizes", 1),
             ORACLE,
-            "assert place_of(both)[Repeat.text_size] == (size if fits else 0)",
+            "assert place_of(both, size)[Repeat.text_size] == (size if fits else 0)",
             "test_sizes",
         ),
         Seed(

@@ -1,9 +1,10 @@
 """Repeats: fields that a client sends again as they were, which need not be read again.
 
 A client says much the same with each request; browsers say it in 700 bytes, of which only the
-target is new.  So what was found in the fields of a large head is kept, with their bytes, in a
-place that the connection has (and shares with others: there are few places).  When as many bytes
-come again behind a request line, they are compared, and if they are the same, so is their meaning.
+target is new, and what kind of file is wanted: of a page, its pictures and its scripts, one each.
+So what was found in the fields of a large head is kept, with their bytes, in a place that the
+connection has for as many bytes (and shares with others: there are few places).  When as many come
+again behind a request line, they are compared, and if they are the same, so is their meaning.
 
     GET /style.css HTTP/1.1\\r\\n      read anew
     Host: …\\r\\n  …  \\r\\n\\r\\n          compared with what stands in the connection's Repeat
@@ -20,7 +21,8 @@ from .connection import STOP, Buffer, Connection, Request
 
 PLACES_BITS, PLACE_BITS = 7, 11
 PLACES, PLACE = 1 << PLACES_BITS, 1 << PLACE_BITS
-"""How many a worker has, and the bytes of one: neighbouring connections have each their own."""
+"""How many a worker has, and the bytes of one.  Neighbours have others, and so have neighbouring
+sizes."""
 
 WORTH = 256
 """Bytes of a head from which on its fields are kept, and looked for."""
@@ -58,11 +60,12 @@ assert Repeat.seen == Repeat.text_size + 4
 assert Connection.size % 32 == 16, "neighbours have different places"
 
 
-def find_repeat(place: X) -> None:
-    """Macro: where the repeat of the connection in x27 is; x14 is lost."""
+def find_repeat(place: X, size: X) -> None:
+    """Macro: where the connection in x27 keeps fields of this size; x6 is lost."""
     adr(place, REPEATS)
-    ubfx(x14, x27, 4, PLACES_BITS)
-    add(place, place, x14, lsl(PLACE_BITS))
+    eor(x6, size, x27, lsr(4))
+    ubfiz(x6, x6, PLACE_BITS, PLACES_BITS)
+    add(place, place, x6)
 
 
 def compare_block(one: X, other: X) -> None:
@@ -107,9 +110,9 @@ def recall(at: X, seen: W, missed: Label) -> None:
     sub(w14, w12, w9)
     cmp(w14, WORTH)
     b.lo(missed)
-    find_repeat(place)
     sub(offset, at, x17)
     sub(w14, w12, offset.w)
+    find_repeat(place, x14)
     ldr(left.w, [place, Repeat.text_size])
     cbz(left, missed)
     cmp(w14, left.w)
@@ -143,22 +146,23 @@ def recall(at: X, seen: W, missed: Label) -> None:
 def remember(seen: W, done: Label) -> None:
     """Macro: keep the fields of a large head that was read, if they fit, at every fourth time.
 
-    If not, go on as done.  x11 is where the head ends in the input, and not lost.  x0 is the
-    buffer, x17 its input; x1, x5 to x7, x12, x14, x15, v0 and v1 are lost.
+    If not, go on as done.  x11 is where the head ends in the input, and not lost; nor is x12 where
+    it goes on as done.  x0 is the buffer, x17 its input; x1, x5 to x7, x12, x14, x15, v0 and v1 are
+    lost.
     """
     offset, theirs, place, end, size, ours = x5, x6, x7, x11, x14, x15
 
     cbz(seen, done)
-    find_repeat(place)
-    ldr(w14, [place, Repeat.others])
-    add(w14, w14, 1)
-    str_(w14, [place, Repeat.others])
-    tst(w14, PATIENCE - 1)
-    b.ne(done)
     ldp(w5, w14, [x0, Buffer.request.line])
     add(w5, w5, w14)
     add(w5, w5, len("\r\n"))
     sub(size, end, offset)
+    find_repeat(place, size)
+    ldr(w6, [place, Repeat.others])
+    add(w6, w6, 1)
+    str_(w6, [place, Repeat.others])
+    tst(w6, PATIENCE - 1)
+    b.ne(done)
     sub(x6, size, BLOCK)
     cmp(x6, FIELDS_ROOM - BLOCK)
     b.hi(done)

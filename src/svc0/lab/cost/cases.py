@@ -63,7 +63,21 @@ def browse(target: str, *fields: str, order: Sequence[str] = BROWSER_FIELDS) -> 
     return lines(f"GET {target} HTTP/1.1", *order, *fields)
 
 
+def wanting(accept: str, kind: str) -> bytes:
+    """What it sends for something that a page is made of."""
+    fields = {name: value for name, _, value in (each.partition(": ") for each in BROWSER_FIELDS)}
+    fields |= {"Accept": accept, "Sec-Fetch-Dest": kind, "Sec-Fetch-Mode": "no-cors"}
+    del fields["Upgrade-Insecure-Requests"]  # it is for pages
+    return browse("/page.html", order=[": ".join(field) for field in fields.items()])
+
+
 BROWSER: Final = browse("/page.html")
+PARTS_OF_A_PAGE: Final = (
+    BROWSER,
+    wanting("text/css,*/*;q=0.1", "style"),
+    wanting("*/*", "script"),
+    wanting("image/avif,image/webp,image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5", "image"),
+)
 assert (len(BROWSER_FIELDS), len(BROWSER)) == (12, BROWSER_SIZE)
 
 TAG: Final = f'"{CHANGED * 10**9:x}-{len(PAGE):x}"'
@@ -104,6 +118,12 @@ def kept(case: Case, it: Round) -> Scene:
 def otherwise(case: Case, it: Round) -> Scene:
     """Ask with a cookie that is another each time, and as long."""
     request = case.request.replace(b"seen=a1b2c", b"seen=%05d" % it.number)
+    yield from exchange(it.clients.kept(), request, case.status, case.request)
+
+
+def turns(case: Case, it: Round) -> Scene:
+    """Ask as for a page, its style, a script, a picture, and so on."""
+    request = PARTS_OF_A_PAGE[it.number % len(PARTS_OF_A_PAGE)]
     yield from exchange(it.clients.kept(), request, case.status, case.request)
 
 
@@ -194,6 +214,12 @@ CASES: Final = {
     "browser, other order": Case(
         "GET by a browser, its fields the other way round",
         browse("/page.html", order=BROWSER_FIELDS[::-1]),
+    ),
+    "browser, parts of a page": Case(
+        "GET by a browser, as for a page, its style, a script and a picture by turns",
+        BROWSER,
+        200,
+        turns,
     ),
     "browser again": Case(
         "GET by a browser that has the file, with its date and its ETag: 304",
