@@ -34,6 +34,7 @@ from svc0.server.limits import (
 from svc0.server.log import LINE_ROOM, write_log_times
 from svc0.server.response import let_go
 from svc0.server.settings import SETTINGS, LogFormat, packed
+from svc0.server.unsent import LEAST
 from svc0.server.worker import use_settings
 from svc0.server.workspace import BATCH_MAX, LOG_ROOM, Patience, Workspace
 from tests.clients import wire
@@ -900,7 +901,7 @@ def test_a_client_that_takes_something_has_its_time_anew() -> None:
 def test_a_client_that_takes_slowly_what_the_kernel_holds() -> None:
     with serving([GET_LARGE], [100]) as server:
         server.happen(wake)
-        for left in (5_000_000, 4_999_999, 77, 1):
+        for left in (5_000_000, 5_000_000 - LEAST, LEAST + 1, 1):
             server.kernel.unsent = left
             server.pass_time(SECONDS["send_seconds"])
             assert server.happen(expire) == WAIT
@@ -908,6 +909,32 @@ def test_a_client_that_takes_slowly_what_the_kernel_holds() -> None:
         assert not server.logged
         assert server.happen(expire) == CLOSE
         assert server.logged.count(b"\n") == 1
+
+
+def test_a_byte_at_a_time_is_not_enough() -> None:
+    with serving([GET_LARGE], [100]) as server:
+        server.happen(wake)
+        server.kernel.unsent = 5_000_000
+        assert server.happen(expire) == WAIT
+        server.kernel.unsent -= LEAST - 1
+        assert server.happen(expire) == CLOSE
+
+
+def test_a_client_that_still_takes_its_last_answer_is_not_idle() -> None:
+    """It may be in the kernel whole, and be minutes on its way."""
+    with serving([GET]) as server:
+        server.run()
+        assert (server.state, server.left) == (State.HEAD, SECONDS["idle_seconds"])
+        for left in (2 * LEAST + 1, LEAST + 1, 1):
+            server.kernel.unsent = left
+            server.pass_time(SECONDS["idle_seconds"])
+            assert server.happen(expire) == WAIT
+            assert (server.state, server.left) == (State.HEAD, SECONDS["send_seconds"])
+        server.kernel.pieces.append(GET)
+        server.run()
+        assert server.left == SECONDS["idle_seconds"]
+        assert server.happen(expire) == WAIT, "it is another answer"
+        assert server.happen(expire) == CLOSE
 
 
 @pytest.mark.parametrize("unsent", [0, None])
@@ -979,7 +1006,7 @@ def test_lingering() -> None:
 def test_lingering_lasts_as_long_as_the_client_takes_the_answer() -> None:
     with serving([REFUSED]) as server:
         server.happen(wake)
-        for left in (500_000, 499_999, 1):
+        for left in (500_000, 500_000 - LEAST, 1):
             server.kernel.unsent = left
             server.pass_time(LINGER_SECONDS)
             assert server.happen(expire) == WAIT

@@ -522,13 +522,15 @@ def test_a_short_entity_tag() -> None:
 
 
 PLAIN = [
-    *(b'"' + b"x" * size + b'"' for size in range(32)),
+    *(b'"' + b"x" * size + b'"' for size in range(31)),
     *(TAG[:at] + b"x" + TAG[at + 1 :] for at in range(1, len(TAG) - 1)),
     *(TAG[:1] + b"x" + TAG[1:], TAG[:-1] + b'x"', TAG[:2] + TAG[3:], b'"' + TAG[1:].upper()),
     *(b'"a,b"', b'"W/"', b'"\xe4"'),
 ]
 ODD = [
     *(b"*", b'"', b"x", b"W", b"W/", b'W/"', b'"x', b'x"', b'w/"x"', b'W/W/"x"', b'W/W/"x', b'"""'),
+    *(b'"' + b"x" * size for size in range(28, 36)),
+    b'"' + b"x" * 31 + b'"',  # it may be plain, but is not seen whole
     *(b'"%s" "' % (b"x" * size) for size in range(29)),
     *(b'"%s"x"' % (b"x" * size) for size in range(29)),
     *(b'"x", ' + TAG, TAG + b', "x"', b'"x",' + TAG, TAG + b"x", TAG + b'"', b'"' + TAG, TAG[1:]),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from svc0.a64 import *
 from svc0.machine.call import caller
 from svc0.server.connection import Connection
-from svc0.server.unsent import UNKNOWN, is_taking, note_taken
+from svc0.server.unsent import LEAST, UNKNOWN, is_taking, note_taken
 from tests.model.site import Directory
 from tests.server.kernel import SOCKET, Client
 from tests.server.memory import Memory
@@ -21,17 +21,20 @@ def note(connection: x27) -> None:
     ret()
 
 
-sizes = st.integers(0, UNKNOWN - 1) | st.none()
+sizes = st.integers(0, UNKNOWN) | st.integers(0, 4 * LEAST) | st.none()
 
 
 @example([0, 0])
 @example([1, 1])
-@example([2, 1, 0])
+@example([3 * LEAST, 2 * LEAST, LEAST, 0])
+@example([2 * LEAST, LEAST + 1, 1])
 @example([5, 6, 5])
 @example([1 << 31, 1, None, 1])
+@example([UNKNOWN - LEAST, UNKNOWN])
+@example([UNKNOWN - LEAST + 1])
 @given(st.lists(sizes, min_size=1))
 def test_is_taking(found: list[int | None]) -> None:
-    """It is if there is less than the last time, and there is something."""
+    """It is if there is so much less than the last time, and there is something."""
     kernel = Client(Directory())
     with caller(is_taking) as machine:
         connection = Memory(machine, Connection)
@@ -40,7 +43,8 @@ def test_is_taking(found: list[int | None]) -> None:
         for unsent in found:
             kernel.unsent = unsent
             now = unsent or 0
-            assert machine.call(int(connection), kernel=kernel) == (0 < now < last)
+            taking = 0 < now <= last - LEAST
+            assert machine.call(int(connection), kernel=kernel) == taking
             assert connection[Connection.unsent] == now
             last = now
 

@@ -607,22 +607,37 @@ def expire(connection: x27, worker: x28) -> x0:
     """A connection took too long: 408 if a request has begun, then WAIT; else CLOSE.
 
     WAIT, too, for a client that takes an answer slowly: what the kernel holds for it gets less.
+    That may be so behind the answer as well, when a request is waited for.
     """
-    taking, sent, close = label(), label(), label()
+    taking, goes_on, sent, resting, known, close = (label() for _ in range(6))
 
     with frame() as leave:
         ldrb(w9, [connection, Connection.state])
         cmp(w9, State.SENDING)
         b.hs(sent)
         ldr(x9, [connection, Connection.buffer])
-        cbz(x9, close)
+        cbz(x9, resting)
         mov(w0, 408)
         bl(refuse_reading)
         bl(advance)
         b(leave)
 
+        here(resting)
+        ldrb(w9, [connection, Connection.patience])
+        cmp(w9, Patience.SEND)
+        b.eq(known)
+        note_taken(connection)
+
+        here(known)
+        bl(is_taking)
+        cbz(w0, close)
+        mov(w0, Patience.SEND)
+        b(goes_on)
+
         here(taking)
         ldrb(w0, [connection, Connection.patience])
+
+        here(goes_on)
         bl(be_patient)
         mov(x0, WAIT)
         b(leave)

@@ -470,6 +470,7 @@ def plain_tag(text: X, size: X, no: Label) -> None:
     ands(x12, x12, ~0xF & 2**64 - 1)
     cset(x14, Condition.eq)
     csel(x12, x13, x12, Condition.eq)
+    cbz(x12, no)
     rbit(x12, x12)
     clz(x12, x12)
     add(x12, x12, x14, lsl(6))

@@ -13,6 +13,9 @@ from .connection import Connection
 UNKNOWN = 0xFFFF_FFFF
 """More than a kernel holds: whatever is found then is less."""
 
+LEAST = 16 * 1024
+"""Bytes that must have been taken between two looks: who takes one at a time keeps no place."""
+
 
 def note_taken(connection: X) -> None:
     """Write: the client has just taken something.  Uses w9."""
@@ -22,7 +25,7 @@ def note_taken(connection: X) -> None:
 
 @routine
 def is_taking(connection: x27) -> w0:
-    """1 if the client has taken some of what the kernel holds, since this was asked or noted.
+    """1 if the client has taken LEAST of what the kernel holds, since this was asked or noted.
 
     0 if not, if there is nothing left to take, or if the kernel does not say.
     """
@@ -31,14 +34,12 @@ def is_taking(connection: x27) -> w0:
         bl(unsent)
         ldr(w9, [connection, Connection.unsent])
         str_(w0, [connection, Connection.unsent])
+        mov(x10, LEAST)
+        add(x10, x10, w0, uxtw())
         cmp(w0, 0)
-        ccmp(w0, w9, C, Condition.ne)
-        cset(w0, Condition.lo)
+        ccmp(x9, x10, 0, Condition.ne)  # if there is nothing, it is as if less were taken
+        cset(w0, Condition.hs)
     ret()
-
-
-C = 2
-"""The flags of what is not below, as ``ccmp`` leaves them where it does not compare."""
 
 
 @routine
