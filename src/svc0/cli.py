@@ -1,4 +1,4 @@
-"""The command line: ``svc0 serve``, ``build``, ``cost`` and ``doctor``.
+"""The command line: ``svc0 serve``, ``build``, ``config``, ``cost`` and ``doctor``.
 
 ConfigError are one plain line on standard error and an exit code: 2 for words that
 make no sense, 1 for what could not be done.
@@ -26,15 +26,15 @@ from rich.text import Text
 
 from svc0 import __version__, build, doctor
 from svc0.a64.platforms import PLATFORMS, Platform
-from svc0.config import Value, plain
+from svc0.config import OPTIONS, Value, plain
 from svc0.doctor import Finding, Verdict
-from svc0.flags import Said, configured
+from svc0.flags import ConfigFile, Said, configured
 from svc0.lab.cost.cases import CASES, Case, named
 from svc0.lab.cost.profile import Profile, of_case
 from svc0.lab.cost.report import By, data, summary, table
 from svc0.lab.cost.stage import ROUNDS, StageError
 from svc0.machine import Fault, Machine, MachineError, choose
-from svc0.sources import ConfigError, file_of, settle
+from svc0.sources import DEFAULT, FILE, ConfigError, Setting, file_of, of_file, settle, template
 
 FAILURE = 1
 USAGE = 2
@@ -230,6 +230,91 @@ def build_(
         except OSError as error:
             fail(f"cannot write {path}: {str(error.strerror).lower()}")
         say(f"wrote {path}, {len(image):,} bytes")
+
+
+@app.command("config")
+def config_(
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="FILE", help="The same as --config FILE.", show_default=False),
+    ] = None,
+    config: ConfigFile = None,
+    show: Annotated[
+        bool, typer.Option("--show", help="Show every option: done if nothing else is asked for.")
+    ] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Show them as JSON, for programs.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Say every mistake in the file, or that it has none.")
+    ] = False,
+    toml: Annotated[
+        bool, typer.Option("--toml", help="Print a whole file to start from, with every default.")
+    ] = False,
+) -> None:
+    """Show what the options are, and which variable, file or default says so.
+
+    A flag of `svc0 serve` or `svc0 build` decides, else the environment (`SVC0_PORT`), else the
+    file, else the default.
+
+    **Examples**
+
+        svc0 config                         # every option, and where it is from
+
+        svc0 config --toml > svc0.toml      # a file to start from
+
+        svc0 config --check site.toml       # is it right?
+    """
+    if check + toml + (show or json_) > 1:
+        raise typer.BadParameter("--show, --check and --toml are three things to do: choose one")
+    if file and config:
+        raise typer.BadParameter("FILE and --config FILE are the same: name one")
+    if toml:
+        print(template(), end="")
+        return
+    try:
+        read = file_of(file or config, os.environ)
+        if check:
+            print_line(checked(read))
+            return
+        settings = settle({}, os.environ, read)
+    except ConfigError as error:
+        for mistake in error.mistakes:
+            say(mistake)
+        raise typer.Exit(FAILURE) from None
+    if json_:
+        print(json.dumps(as_data(settings, read), indent=2))
+    else:
+        print_table(settings_table(settings))
+
+
+def checked(file: Path | None) -> str:
+    """What can be said of a file without a mistake."""
+    if file is None:
+        fail(f"there is no {FILE} here, and no other file was named")
+    number = len(of_file(file))
+    return f"{plain(str(file))} is right: it sets {number} option{'s' * (number != 1)}"
+
+
+def as_data(settings: dict[str, Setting], file: Path | None) -> dict[str, object]:
+    """All options for programs, in the words of the file."""
+    return {
+        "file": str(file) if file else None,
+        "options": {
+            name: {"value": OPTIONS[name].written(setting.value), "source": setting.source}
+            for name, setting in settings.items()
+        },
+    }
+
+
+def settings_table(settings: dict[str, Setting]) -> Table:
+    """All options for people."""
+    shown = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), show_header=results.is_terminal)
+    for title in "option", "value", "from":
+        shown.add_column(title, overflow="fold")
+    for name, setting in settings.items():
+        value = plain(str(OPTIONS[name].written(setting.value)))
+        style = "dim" if setting.source == DEFAULT else "bold"
+        shown.add_row(Text(name), Text(value, style), Text(setting.source, style))
+    return shown
 
 
 @app.command("doctor")
