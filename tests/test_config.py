@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import re
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from svc0.config import OPTIONS, LogFormat, LogName, Value, plain
 from svc0.server.settings import Settings, packed
+
+configuration: Any = importlib.import_module("tools.configuration")  # tests/ has tools of its own
 
 NUMBERS = [name for name, option in OPTIONS.items() if isinstance(option.default, int)]
 TEXTS = [name for name in OPTIONS if name not in NUMBERS]
@@ -128,3 +133,14 @@ def test_the_documentation_knows_the_defaults(line: str, name: str) -> None:
     found = re.search(rf"^\| {re.escape(line)} \| ([\d,]+)", BEHAVIOUR.read_text(), re.M)
     assert found
     assert int(found[1].replace(",", "")) == OPTIONS[name].default
+
+
+def test_the_page_is_made_from_the_table() -> None:
+    found, made = configuration.PAGE.read_text(), configuration.page()
+    assert found == made, "run python -m tools.configuration"
+    (example,) = re.findall(r"^```toml\n(.*?)^```$", made, re.M | re.S)
+    assert list(tomllib.loads(example)) == list(OPTIONS)
+    for option in OPTIONS.values():
+        assert f"| `{option.name}` |" in made
+        assert option.meaning in made
+    assert (configuration.PAGE.parent / "decisions" / configuration.DECISION).exists()
