@@ -474,6 +474,14 @@ def test_config_checks_a_file(tmp_path: Path) -> None:
     )
 
 
+def test_a_name_from_a_file_moves_nothing_on_a_terminal(tmp_path: Path) -> None:
+    (tmp_path / "svc0.toml").write_text(r'address = "a\u001b[31m"')
+    status, _, errors = run("build", cwd=tmp_path)
+    assert status == 1
+    assert r"svc0: cannot listen on a\x1b[31m: " in errors
+    assert ESCAPE not in errors
+
+
 def test_config_does_not_wait_for_a_fifo(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "svc0.toml")
     expected = "svc0: cannot read svc0.toml: it is no regular file\n"

@@ -6,6 +6,8 @@ import itertools
 import json
 import os
 import socket
+import subprocess
+import sys
 import tempfile
 import tomllib
 from pathlib import Path
@@ -29,6 +31,7 @@ from svc0.sources import (
     template,
 )
 from tests.options import settings
+from tests.tools import without_privileges
 
 
 @pytest.fixture(autouse=True)
@@ -303,6 +306,19 @@ def test_a_mistake_is_one_where_another_source_decides() -> None:
 
 def test_variables_of_others_are_left_alone() -> None:
     assert of_environment({"SVC0_PROT": "1", "SVC0_COVERAGE": "x", "PORT": "1"}) == {}
+
+
+def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
+    path = file_with("port = 1")
+    path.chmod(0)
+    code = "import pathlib, svc0.sources as s; s.of_file(pathlib.Path('svc0.toml'))"
+    done = subprocess.run(
+        [*without_privileges(), sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1] / "src")},
+    )
+    assert done.stderr.endswith("cannot read svc0.toml: permission denied\n")
 
 
 # --- what is no configuration ------------------------------------------------------------

@@ -549,7 +549,7 @@ def resolved(name: str) -> str:
     try:
         found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError):
-        fail(f"cannot listen on {name}: there is no such address or name")
+        fail(f"cannot listen on {plain(name)}: there is no such address or name")
     addresses = [str(entry[4][0]) for entry in found]
     return LOCAL if LOCAL in addresses else addresses[0]
 

@@ -164,10 +164,9 @@ def parsed(line: bytes) -> dict[str, Any]:
     except RecursionError:
         raise ValueError("this line is no TOML by itself: too many brackets") from None
     except ValueError as error:
-        reason = str(error).partition(" (at ")[0]
-        raise ValueError(
-            f"this line is no TOML by itself: {reason[:1].lower()}{reason[1:]}"
-        ) from None
+        reason = plain(str(error).partition(" (at ")[0])  # always on line 1
+        reason = reason[:1].lower() + reason[1:]
+        raise ValueError(f"this line is no TOML by itself: {reason}") from None
     if text.lstrip().startswith("["):
         table = plain(text.strip(), MOST_SHOWN)
         raise ValueError(f"there are no tables here, options stand alone: {table}")
