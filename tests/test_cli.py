@@ -19,6 +19,7 @@ import pytest
 from svc0 import __version__
 from svc0.config import OPTIONS
 from svc0.lab.cost.cases import CASES, named
+from svc0.server.settings import packed
 from tests.tools import need_tool, without_privileges
 
 SECONDS = 60
@@ -103,12 +104,15 @@ def test_help(flag: str) -> None:
     assert "build" in out
     assert "doctor" in out
     assert "cost" in out
+    assert "config" in out
     for command in "serve", "build":
         status, out, errors = run(command, flag)
         assert (status, errors) == (0, "")
         for name in "--port", "--bind", "--workers", "--log", "--connections", "--head-seconds":
             assert name in out
-        assert "--cache-seconds" in out
+        for option in OPTIONS.values():
+            assert all(f" {name} " in out for name in option.flags or ["DIR"])
+        assert "--config" in out
         assert str(OPTIONS["port"].default) in out
         assert max(map(len, out.splitlines())) <= 80
         assert ESCAPE not in out
@@ -124,10 +128,13 @@ LIMITS = {
     "--port": (0, 65535),
     "--workers": (0, 64),
     "--connections": (1, 65536),
+    "--requests": (1, 2147483648),
     "--head-seconds": (1, 86400),
+    "--body-seconds": (1, 86400),
     "--idle-seconds": (1, 86400),
     "--send-seconds": (1, 86400),
     "--cache-seconds": (0, 86400),
+    "--stop-seconds": (0, 86400),
 }
 
 
@@ -157,6 +164,14 @@ MISTAKES = [
     ("serve", "one", "two"),
     ("build", "--idle-seconds", "86401"),
     ("build", "--cache-seconds", "-1"),
+    ("build", "--requests", "0"),
+    ("build", "--body-seconds", "0"),
+    ("serve", "--stop-seconds", "86401"),
+    ("serve", "--config"),
+    ("config", "--nope"),
+    ("config", "--check", "--toml"),
+    ("config", "--show", "--check"),
+    ("config", "one", "--config", "two"),
 ]
 
 
@@ -164,7 +179,9 @@ MISTAKES = [
 def test_a_mistake_is_one_plain_line_and_2(words: tuple[str, ...]) -> None:
     status, out, errors = run(*words)
     assert (status, out) == (2, "")
-    assert re.fullmatch(r"svc0: [^\n]+: try svc0( serve| build| doctor)? --help\n", errors), errors
+    assert re.fullmatch(
+        r"svc0: [^\n]+: try svc0( serve| build| config| doctor)? --help\n", errors
+    ), errors
 
 
 def test_a_mistake_is_plain_on_a_terminal_too() -> None:
@@ -180,6 +197,8 @@ def test_completion() -> None:
     assert run(more=PLAIN | asked)[1].split() == ["serve"]
     asked |= {"COMP_WORDS": "svc0 serve --he", "COMP_CWORD": "2"}
     assert run(more=PLAIN | asked)[1].split() == ["--head-seconds", "--help"]
+    asked |= {"COMP_WORDS": "svc0 serve --log j", "COMP_CWORD": "3"}
+    assert run(more=PLAIN | asked)[1].split() == ["json"]
     asked |= {"COMP_WORDS": "svc0 serve --machine em", "COMP_CWORD": "3"}
     assert run(more=PLAIN | asked)[1].split() == ["emulator"]
 
@@ -346,6 +365,128 @@ def test_serve_opens_a_browser(site: Path, tmp_path: Path) -> None:
         assert seen.read_text() == f"{url}\n"
         with urlopen(url) as answer:
             assert answer.status == 200
+
+
+# --- config ------------------------------------------------------------------------------
+
+
+def test_serve_as_a_file_says(site: Path, tmp_path: Path) -> None:
+    file = tmp_path / "conf" / "one.toml"
+    file.parent.mkdir()
+    file.write_text("root = '../site'\naddress = 'localhost'\nlog = 'none'\n")
+    with serving("--machine", "emulator", "--config", str(file)) as (url, said):
+        assert said[0] == f"svc0: options from {file}\n"
+        assert said[2] == f"svc0: serving {file.parent}/../site at {url}\n"
+        with urlopen(url) as answer:
+            assert answer.read() == (site / "index.html").read_bytes()
+
+
+def test_build_as_the_file_here_and_the_environment_say(tmp_path: Path) -> None:
+    (tmp_path / "svc0.toml").write_text("port = 81\nworkers = 3\nstop_seconds = 7\n")
+    more = PLAIN | {"SVC0_PORT": "82", "SVC0_REQUESTS": "5"}
+    status, out, errors = run("build", "-o", "made", "--requests", "6", cwd=tmp_path, more=more)
+    assert (status, out) == (0, "")
+    assert errors.splitlines()[0] == "svc0: options from svc0.toml"
+    settings = packed(port=82, workers=3, stop_seconds=7, requests=6)
+    assert settings in (tmp_path / "made").read_bytes()
+
+
+@pytest.mark.parametrize("command", ["serve", "build", "config"])
+def test_a_mistake_in_a_file_is_one_line_and_1(command: str, tmp_path: Path) -> None:
+    (tmp_path / "svc0.toml").write_text("\n\n\n\n\n\nport = 99999\n")
+    expected = "svc0: svc0.toml:7: port takes 0 to 65535, not 99999\n"
+    assert run(command, cwd=tmp_path) == (1, "", expected)
+    more = PLAIN | {"SVC0_WORKERS": "many"}
+    expected = 'svc0: SVC0_WORKERS: workers takes 0 to 64, not "many"\n'
+    assert run(command, "--config", os.devnull, cwd=tmp_path, more=more) == (1, "", expected)
+    expected = "svc0: cannot read no.toml: no such file or directory\n"
+    assert run(command, "--config", "no.toml", cwd=tmp_path) == (1, "", expected)
+    assert [path.name for path in tmp_path.iterdir()] == ["svc0.toml"]
+
+
+def test_config_shows_every_option_and_its_source(tmp_path: Path) -> None:
+    (tmp_path / "svc0.toml").write_text("\n\nlog = 'json'\n")
+    more = PLAIN | {"SVC0_PORT": "9000"}
+    for words in [], ["--show"], ["svc0.toml"], ["--config", "svc0.toml"]:
+        status, out, errors = run("config", *words, cwd=tmp_path, more=more)
+        assert (status, errors) == (0, "")
+        rows = {name: rest for name, *rest in map(str.split, out.splitlines())}
+        assert list(rows) == list(OPTIONS)
+        assert rows["port"] == ["9000", "SVC0_PORT"]
+        assert rows["log"] == ["json", "svc0.toml:3"]
+        assert rows["root"] == [".", "default"]
+        assert ESCAPE not in out
+
+
+def test_config_on_a_terminal_and_without_colour(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text(r'root = "a\u001b[31m\u202e:bomb:"')
+    _, out, _ = run("config", "a.toml", cwd=tmp_path, more=COLOUR)
+    assert ESCAPE in out
+    assert ESCAPE + "31m" not in out
+    assert "option" in out.splitlines()[0]
+    assert max(map(len, re.sub("\x1b[^m]*m", "", out).splitlines())) <= 80
+    _, out, _ = run("config", "a.toml", cwd=tmp_path, more=COLOUR | {"NO_COLOR": "1"})
+    assert re.findall(r"\x1b\[[\d;]*3\dm", out) == []
+    _, out, _ = run("config", "a.toml", cwd=tmp_path)
+    assert r"a\x1b[31m\u202e:bomb:" in out
+
+
+def test_config_for_programs(tmp_path: Path) -> None:
+    more = PLAIN | {"SVC0_ROOT": "a\udcff"}
+    status, out, errors = run("config", "--json", cwd=tmp_path, more=more)
+    assert (status, errors) == (0, "")
+    found = json.loads(out)
+    assert found["file"] is None
+    assert list(found["options"]) == list(OPTIONS)
+    assert found["options"]["root"] == {"value": "a\udcff", "source": "SVC0_ROOT"}
+    assert found["options"]["log"] == {"value": "common", "source": "default"}
+    (tmp_path / "svc0.toml").write_text("port = 1")
+    found = json.loads(run("config", "--show", "--json", cwd=tmp_path)[1])
+    assert found["file"] == "svc0.toml"
+    assert found["options"]["port"] == {"value": 1, "source": "svc0.toml:1"}
+
+
+def test_config_prints_a_file_to_start_from(tmp_path: Path) -> None:
+    path = tmp_path / "svc0.toml"
+    path.write_text("what is here = does not matter")
+    status, out, errors = run("config", "--toml", cwd=tmp_path)
+    assert (status, errors) == (0, "")
+    path.write_text(out)
+    said = run("config", "--check", cwd=tmp_path)
+    assert said == (0, f"svc0.toml is right: it sets {len(OPTIONS)} options\n", "")
+
+
+def test_config_checks_a_file(tmp_path: Path) -> None:
+    nothing = "svc0: there is no svc0.toml here, and no other file was named\n"
+    assert run("config", "--check", cwd=tmp_path) == (1, "", nothing)
+    (tmp_path / "one.toml").write_text("port = 1")
+    right = "one.toml is right: it sets 1 option\n"
+    assert run("config", "--check", "one.toml", cwd=tmp_path) == (0, right, "")
+    more = PLAIN | {"SVC0_CONFIG": "one.toml", "SVC0_PORT": "x"}
+    assert run("config", "--check", cwd=tmp_path, more=more) == (0, right, "")
+    (tmp_path / "svc0.toml").write_text("prot = 1\nport = 1\n:bomb: = 1\nlog = 1\n")
+    assert run("config", "--check", cwd=tmp_path) == (
+        1,
+        "",
+        "svc0: svc0.toml:1: there is no option prot; did you mean port?\n"
+        "svc0: svc0.toml:3: this line is no TOML by itself: invalid statement\n"
+        "svc0: svc0.toml:4: log takes common, combined, json or none, not 1\n",
+    )
+
+
+def test_a_name_from_a_file_moves_nothing_on_a_terminal(tmp_path: Path) -> None:
+    (tmp_path / "svc0.toml").write_text(r'address = "a\u001b[31m"')
+    status, _, errors = run("build", cwd=tmp_path)
+    assert status == 1
+    assert r"svc0: cannot listen on a\x1b[31m: " in errors
+    assert ESCAPE not in errors
+
+
+def test_config_does_not_wait_for_a_fifo(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "svc0.toml")
+    expected = "svc0: cannot read svc0.toml: it is no regular file\n"
+    for words in ["config"], ["config", "--check"], ["build"]:
+        assert run(*words, cwd=tmp_path) == (1, "", expected)
 
 
 # --- cost --------------------------------------------------------------------------------

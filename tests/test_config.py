@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import re
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from svc0.config import OPTIONS, LogFormat, LogName, Value
+from svc0.config import OPTIONS, LogFormat, LogName, Value, plain
 from svc0.server.settings import Settings, packed
+
+configuration: Any = importlib.import_module("tools.configuration")  # tests/ has tools of its own
 
 NUMBERS = [name for name, option in OPTIONS.items() if isinstance(option.default, int)]
 TEXTS = [name for name in OPTIONS if name not in NUMBERS]
@@ -36,6 +41,55 @@ def test_texts_have_a_length_in_bytes(name: str) -> None:
             option.check(wrong)
     with pytest.raises(ValueError, match=f"{name} takes text, not 1"):
         option.check(1)
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_true_is_no_number(name: str) -> None:
+    with pytest.raises(ValueError, match="not true"):
+        OPTIONS[name].check(True)
+
+
+def test_a_log_format_has_a_name_for_people() -> None:
+    log = OPTIONS["log"]
+    for name in LogName:
+        assert log.take(str(name)) == log.read(str(name)) == name.number
+        assert log.written(name.number) == name
+    for wrong in 1, "", "JSON", "3", LogFormat.JSON:
+        with pytest.raises(ValueError, match="log takes common, combined, json or none, not "):
+            log.take(wrong)
+    with pytest.raises(ValueError, match="not 3"):
+        log.read("3")
+
+
+NO_NUMBERS = ["", "x", "-1", "+1", " 1", "1 ", "1_0", "0x1", "1.0", "\u0661", "9" * 99]
+
+
+@pytest.mark.parametrize("word", NO_NUMBERS)
+def test_a_number_in_a_variable_is_digits(word: str) -> None:
+    with pytest.raises(ValueError, match="port takes 0 to 65535, not "):
+        OPTIONS["port"].read(word)
+
+
+def test_what_is_shown_of_others_is_one_line_and_moves_nothing() -> None:
+    assert plain("\x1b[31m\r\n\udcff\u202e") == r"\x1b[31m\r\n\udcff\u202e"
+    assert plain("\u00e9 \u4e2d") == "\u00e9 \u4e2d"
+    for value, shown in {
+        "x" * 99: f'"{"x" * 59}…"',
+        10**9999: "a number of so many digits",
+        "\n": r'"\n"',
+    }.items():
+        with pytest.raises(ValueError, match=f"not {re.escape(shown)}$"):
+            OPTIONS["port"].take(value)
+
+
+def test_names_are_all_different() -> None:
+    for each in (
+        [option.variable for option in OPTIONS.values()],
+        [flag for option in OPTIONS.values() for flag in option.flags],
+    ):
+        assert len(each) == len(set(each))
+    assert not any("-" in name for name in OPTIONS)
+    assert "SVC0_CONFIG" not in [option.variable for option in OPTIONS.values()]
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -79,3 +133,14 @@ def test_the_documentation_knows_the_defaults(line: str, name: str) -> None:
     found = re.search(rf"^\| {re.escape(line)} \| ([\d,]+)", BEHAVIOUR.read_text(), re.M)
     assert found
     assert int(found[1].replace(",", "")) == OPTIONS[name].default
+
+
+def test_the_page_is_made_from_the_table() -> None:
+    found, made = configuration.PAGE.read_text(), configuration.page()
+    assert found == made, "run python -m tools.configuration"
+    (example,) = re.findall(r"^```toml\n(.*?)^```$", made, re.M | re.S)
+    assert list(tomllib.loads(example)) == list(OPTIONS)
+    for option in OPTIONS.values():
+        assert f"| `{option.name}` |" in made
+        assert option.meaning in made
+    assert (configuration.PAGE.parent / "decisions" / configuration.DECISION).exists()

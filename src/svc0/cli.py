@@ -1,12 +1,13 @@
-"""The command line: ``svc0 serve``, ``svc0 build``, ``svc0 cost`` and ``svc0 doctor``.
+"""The command line: ``svc0 serve``, ``build``, ``config``, ``cost`` and ``doctor``.
 
-Mistakes are one plain line on standard error and an exit code: 2 for words that
+ConfigError are one plain line on standard error and an exit code: 2 for words that
 make no sense, 1 for what could not be done.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
@@ -25,13 +26,15 @@ from rich.text import Text
 
 from svc0 import __version__, build, doctor
 from svc0.a64.platforms import PLATFORMS, Platform
-from svc0.config import OPTIONS, LogName, Value
+from svc0.config import OPTIONS, Value, plain
 from svc0.doctor import Finding, Verdict
+from svc0.flags import ConfigFile, Said, configured
 from svc0.lab.cost.cases import CASES, Case, named
 from svc0.lab.cost.profile import Profile, of_case
 from svc0.lab.cost.report import By, data, summary, table
 from svc0.lab.cost.stage import ROUNDS, StageError
 from svc0.machine import Fault, Machine, MachineError, choose
+from svc0.sources import DEFAULT, FILE, ConfigError, Setting, file_of, of_file, settle, template
 
 FAILURE = 1
 USAGE = 2
@@ -75,8 +78,8 @@ app = Application(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-messages = Console(stderr=True, highlight=False)
-results = Console(highlight=False)
+messages = Console(stderr=True, highlight=False, emoji=False)
+results = Console(highlight=False, emoji=False)
 
 
 class MachineName(StrEnum):
@@ -103,15 +106,6 @@ class PlatformName(StrEnum):
 
 HERE = PlatformName.MACOS if sys.platform == "darwin" else PlatformName.LINUX
 """The platform that an executable is for unless another is asked for."""
-
-
-def option(name: str, *flags: str, meaning: str = "") -> Any:
-    """A flag for an option of the configuration, with its meaning and limits."""
-    what = OPTIONS[name]
-    text = meaning or what.meaning
-    if isinstance(what.default, int):
-        return typer.Option(*flags, help=text, min=what.low, max=what.high)
-    return typer.Option(*flags, help=text)
 
 
 def say(message: str) -> None:
@@ -144,56 +138,27 @@ def main(
     """A web server in pure ARM64 assembly, written in Python."""
 
 
-Root = Annotated[
-    Path, typer.Argument(metavar="DIR", help="The directory to serve.", show_default="here")
-]
-Port = Annotated[int, option("port", "-p", "--port")]
-Bind = Annotated[
-    str,
-    option("address", "-b", "--bind", meaning="The address or name of this machine to listen on."),
-]
-Workers = Annotated[
-    int,
-    option(
-        "workers", "-w", "--workers",
-        meaning="Worker processes; 0: one for each CPU, or one where the CPU is emulated.",
-    ),
-]  # fmt: skip
-Log = Annotated[LogName, typer.Option("--log", help="What a line of the access log looks like.")]
-HeadSeconds = Annotated[int, option("head_seconds", "--head-seconds")]
-IdleSeconds = Annotated[int, option("idle_seconds", "--idle-seconds")]
-SendSeconds = Annotated[int, option("send_seconds", "--send-seconds")]
-CacheSeconds = Annotated[int, option("cache_seconds", "--cache-seconds")]
-Connections = Annotated[int, option("connections", "--connections")]
-
-
 @app.command()
+@configured("here")
 def serve(
-    root: Root = Path(),
-    port: Port = int(OPTIONS["port"].default),
-    bind: Bind = str(OPTIONS["address"].default),
-    workers: Workers = int(OPTIONS["workers"].default),
+    said: Said,
     machine: Annotated[
         MachineName,
         typer.Option(
             "--machine",
+            metavar="NAME",
             help="What runs it: this CPU (native: ARM64 Linux, Apple Silicon), qemu-aarch64, or "
             "the emulator that came with svc0. auto: native where it can be, else the emulator.",
         ),
     ] = MachineName.AUTO,
-    log: Log = LogName.COMMON,
-    connections: Connections = int(OPTIONS["connections"].default),
-    head_seconds: HeadSeconds = int(OPTIONS["head_seconds"].default),
-    idle_seconds: IdleSeconds = int(OPTIONS["idle_seconds"].default),
-    send_seconds: SendSeconds = int(OPTIONS["send_seconds"].default),
-    cache_seconds: CacheSeconds = int(OPTIONS["cache_seconds"].default),
     open_: Annotated[
         bool, typer.Option("--open", help="Open the address in a browser, once it answers.")
     ] = False,
 ) -> None:
     """Serve the files below DIR until Ctrl+C.
 
-    The URL is printed when it answers; log lines go to standard output.
+    The URL is printed when it answers; log lines go to standard output. What is said neither here
+    nor in the environment (`SVC0_PORT`) is as svc0.toml has it: `svc0 config` shows all of it.
 
     **Examples**
 
@@ -203,23 +168,18 @@ def serve(
 
         svc0 serve site -b 0.0.0.0 -w 4     # for others too, with four workers
     """
+    settings = values_of(said)
     try:
         runs = choose(machine.value, build.symbols())
     except MachineError as error:
         fail(str(error))
     say(f"running on {runs.describe()}")
-    if workers == 0 and runs.name != "native":
-        workers = 1
-    image = settled(
-        platform=runs.platform,
-        log=log.number,
-        connections=connections,
-        head_seconds=head_seconds,
-        idle_seconds=idle_seconds,
-        send_seconds=send_seconds,
-        cache_seconds=cache_seconds,
-    )
-    words = ["svc0", "-r", str(root), "-p", str(port), "-b", resolved(bind), "-w", str(workers)]
+    if settings["workers"] == 0 and runs.name != "native":
+        settings["workers"] = 1
+    image = settled(runs.platform, settings)
+    words = ["svc0"]  # the four that it takes itself: who looks for it (ps) sees them
+    for letter, name in {"-r": "root", "-p": "port", "-b": "address", "-w": "workers"}.items():
+        words += [letter, str(settings[name])]
     try:
         status = run_and_open(runs, image, words) if open_ else runs.exec(image, words)
     except MachineError as error:
@@ -228,15 +188,9 @@ def serve(
 
 
 @app.command("build")
+@configured("where it is started")
 def build_(
-    root: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="DIR",
-            help="The directory it serves unless told otherwise.",
-            show_default="where it is started",
-        ),
-    ] = None,
+    said: Said,
     output: Annotated[
         Path,
         typer.Option(
@@ -253,49 +207,114 @@ def build_(
             show_default=f"{HERE}, this one" if sys.platform == "darwin" else "linux",
         ),
     ] = HERE,
-    port: Port = int(OPTIONS["port"].default),
-    bind: Bind = str(OPTIONS["address"].default),
-    workers: Annotated[int, option("workers", "-w", "--workers")] = int(OPTIONS["workers"].default),
-    log: Log = LogName.COMMON,
-    connections: Connections = int(OPTIONS["connections"].default),
-    head_seconds: HeadSeconds = int(OPTIONS["head_seconds"].default),
-    idle_seconds: IdleSeconds = int(OPTIONS["idle_seconds"].default),
-    send_seconds: SendSeconds = int(OPTIONS["send_seconds"].default),
-    cache_seconds: CacheSeconds = int(OPTIONS["cache_seconds"].default),
     symbols: Annotated[
         bool, typer.Option("--symbols", help="Keep symbols and line numbers, for gdb and LLDB.")
     ] = False,
 ) -> None:
     """Write the server as one executable, for ARM64 Linux or for macOS on Apple Silicon.
 
-    What is chosen here becomes its defaults. Four of them can be changed when it is started:
+    What is chosen here becomes its defaults, and so does what the environment (`SVC0_PORT`) and
+    svc0.toml say: `svc0 config` shows all of it. Four of them can be changed when it is started:
     `./server -r DIR -p PORT -b ADDRESS -w WORKERS`, and `./server -h` says so.
 
     Any computer can write either; nothing but Python is needed.
-    """  # fmt: skip
+    """
+    settings = values_of(said)
     for one in platform.platforms:
         path = output
         if platform is PlatformName.ALL:
             path = output.with_name(f"{output.name}-{one}")
-        image = settled(
-            platform=one,
-            strip=not symbols,
-            root=str(root) if root else ".",
-            port=port,
-            address=resolved(bind),
-            workers=workers,
-            log=log.number,
-            connections=connections,
-            head_seconds=head_seconds,
-            idle_seconds=idle_seconds,
-            send_seconds=send_seconds,
-            cache_seconds=cache_seconds,
-        )
+        image = settled(one, settings, strip=not symbols)
         try:
             build.write(path, image)
         except OSError as error:
             fail(f"cannot write {path}: {str(error.strerror).lower()}")
         say(f"wrote {path}, {len(image):,} bytes")
+
+
+@app.command("config")
+def config_(
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="FILE", help="The same as --config FILE.", show_default=False),
+    ] = None,
+    config: ConfigFile = None,
+    show: Annotated[
+        bool, typer.Option("--show", help="Show every option: done if nothing else is asked for.")
+    ] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Show them as JSON, for programs.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Say every mistake in the file, or that it has none.")
+    ] = False,
+    toml: Annotated[
+        bool, typer.Option("--toml", help="Print a whole file to start from, with every default.")
+    ] = False,
+) -> None:
+    """Show what the options are, and which variable, file or default says so.
+
+    A flag of `svc0 serve` or `svc0 build` decides, else the environment (`SVC0_PORT`), else the
+    file, else the default.
+
+    **Examples**
+
+        svc0 config                         # every option, and where it is from
+
+        svc0 config --toml > svc0.toml      # a file to start from
+
+        svc0 config --check site.toml       # is it right?
+    """
+    if check + toml + (show or json_) > 1:
+        raise typer.BadParameter("--show, --check and --toml are three things to do: choose one")
+    if file and config:
+        raise typer.BadParameter("FILE and --config FILE are the same: name one")
+    if toml:
+        print(template(), end="")
+        return
+    try:
+        read = file_of(file or config, os.environ)
+        if check:
+            print_line(checked(read))
+            return
+        settings = settle({}, os.environ, read)
+    except ConfigError as error:
+        for mistake in error.mistakes:
+            say(mistake)
+        raise typer.Exit(FAILURE) from None
+    if json_:
+        print(json.dumps(as_data(settings, read), indent=2))
+    else:
+        print_table(settings_table(settings))
+
+
+def checked(file: Path | None) -> str:
+    """What can be said of a file without a mistake."""
+    if file is None:
+        fail(f"there is no {FILE} here, and no other file was named")
+    number = len(of_file(file))
+    return f"{plain(str(file))} is right: it sets {number} option{'s' * (number != 1)}"
+
+
+def as_data(settings: dict[str, Setting], file: Path | None) -> dict[str, object]:
+    """All options for programs, in the words of the file."""
+    return {
+        "file": str(file) if file else None,
+        "options": {
+            name: {"value": OPTIONS[name].written(setting.value), "source": setting.source}
+            for name, setting in settings.items()
+        },
+    }
+
+
+def settings_table(settings: dict[str, Setting]) -> Table:
+    """All options for people."""
+    shown = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), show_header=results.is_terminal)
+    for title in "option", "value", "from":
+        shown.add_column(title, overflow="fold")
+    for name, setting in settings.items():
+        value = plain(str(OPTIONS[name].written(setting.value)))
+        style = "dim" if setting.source == DEFAULT else "bold"
+        shown.add_row(Text(name), Text(value, style), Text(setting.source, style))
+    return shown
 
 
 @app.command("doctor")
@@ -504,7 +523,20 @@ def print_finding(finding: Finding) -> None:
         print_line(Text(indent + finding.advice, style))
 
 
-def settled(*, platform: Platform, strip: bool = True, **settings: Value) -> bytes:
+def values_of(said: Said) -> dict[str, Value]:
+    """The value of every option, its address as the executable wants it."""
+    try:
+        file = file_of(said.file, os.environ)
+        settings = settle(said.values, os.environ, file)
+    except ConfigError as error:
+        fail(error.mistakes[0])
+    if file is not None:
+        say(f"options from {plain(str(file))}")
+    values = {name: setting.value for name, setting in settings.items()}
+    return values | {"address": resolved(str(values["address"]))}
+
+
+def settled(platform: Platform, settings: dict[str, Value], *, strip: bool = True) -> bytes:
     """The executable with these settings, or one line about what they may be."""
     try:
         return build.executable(platform=platform, strip=strip, **settings)
@@ -517,7 +549,7 @@ def resolved(name: str) -> str:
     try:
         found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError):
-        fail(f"cannot listen on {name}: there is no such address or name")
+        fail(f"cannot listen on {plain(name)}: there is no such address or name")
     addresses = [str(entry[4][0]) for entry in found]
     return LOCAL if LOCAL in addresses else addresses[0]
 
