@@ -12,7 +12,7 @@ HEADERS: dict[Platform, str] = {
     "linux": """
         fcntl.h sys/stat.h sys/socket.h netinet/in.h netinet/tcp.h sys/epoll.h sys/timerfd.h
         sys/signalfd.h time.h signal.h sys/mman.h sys/resource.h sys/wait.h sys/prctl.h
-        linux/openat2.h sys/inotify.h
+        linux/openat2.h sys/inotify.h sys/ioctl.h linux/sockios.h
     """,
     "macos": """
         fcntl.h sys/stat.h sys/socket.h netinet/in.h netinet/tcp.h sys/event.h signal.h
