@@ -91,6 +91,13 @@ def test_what_cannot_be_read(value: bytes) -> None:
     assert (accept_weigh(value, len(value), 0, 0)[0] != UNREADABLE) == readable
 
 
+@example(text=b"")
+@example(text=b"a")
+@example(text=b'"')
+@example(text=b'"a\\')
+@example(text=b'"\\\n"')
+@example(text=b'"\\""')
+@example(text=b'"\x7f"')
 @given(
     text=st.text('a"\\ \t\n\x7f\x80', max_size=6).map(lambda text: b'"' + text.encode("latin-1"))
     | st.binary(max_size=2)

@@ -23,6 +23,7 @@ from svc0.server.limits import HEAD_MAX, INPUT_MAX
 from svc0.server.request import COMPLETE, parse
 from svc0.server.settings import SETTINGS, packed
 from svc0.server.status import STATUSES
+from svc0.server.unsent import UNKNOWN
 from svc0.server.workspace import Patience, Workspace
 from tests.clients.compare import Times, differences
 from tests.clients.sites import SITE
@@ -439,7 +440,8 @@ def test_start_lingering(state: State, then: int) -> None:
         held.connection[Connection.state] = state
         held.connection[Connection.then] = then
         changed, lists = held.waits(Patience.LINGER)
-        held.changes(connection={**changed, Connection.state: State.LINGERING}, worker=lists)
+        changed |= {Connection.state: State.LINGERING, Connection.unsent: UNKNOWN}
+        held.changes(connection=changed, worker=lists)
         assert kernel.shut
         expected = [("input", int(held.connection))] * bool(then & Then.WRITABLE)
         assert kernel.changes == expected
@@ -471,7 +473,7 @@ def test_await_client(
         expected: list[str] = []
         if state == State.SENDING:
             changed, worker = held.waits(Patience.SEND)
-            changed[Connection.then] = then | Then.WRITABLE
+            changed |= {Connection.then: then | Then.WRITABLE, Connection.unsent: UNKNOWN}
             expected = ["output"] * (watched and not then & Then.WRITABLE)
         elif state == State.HEAD and has_buffer and start < 4:
             if not then & Then.STARTED:

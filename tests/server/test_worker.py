@@ -19,8 +19,11 @@ from svc0.kernel.constants import (
     MSG_NOSIGNAL,
     SHUT_WR,
     SIGTERM,
+    SIOCOUTQ,
+    SO_NWRITE,
     SOCK_CLOEXEC,
     SOCK_NONBLOCK,
+    SOL_SOCKET,
 )
 from svc0.kernel.errors import Errno
 from svc0.kernel.structs import SocketAddress
@@ -74,6 +77,17 @@ class World(Poller):
         """What clients have sent; behind that they wait.  All others are gone."""
         self.takes: dict[int, int] = {}
         """How many bytes of the next message a client takes; all, unless it is here."""
+
+    def ioctl(self, machine: Caller, socket: int, request: int, answer: int) -> int:
+        """Nothing is held for anybody."""
+        assert request == SIOCOUTQ
+        return 0
+
+    def getsockopt(
+        self, machine: Caller, socket: int, level: int, option: int, answer: int, size: int
+    ) -> int:
+        assert (level, option) == (SOL_SOCKET, SO_NWRITE)
+        return 0
 
     def accept4(self, machine: Caller, socket: int, address: int, size: int, flags: int) -> int:
         assert flags == SOCK_NONBLOCK | SOCK_CLOEXEC
